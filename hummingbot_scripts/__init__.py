@@ -1,0 +1,1 @@
+"""What Hummingbot loads: the ML signal script and its package. Never imports the server."""

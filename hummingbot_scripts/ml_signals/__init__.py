@@ -1,0 +1,1 @@
+"""Rules, signal client, journal and paper exchange of the ML signal script."""

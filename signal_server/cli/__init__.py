@@ -1,0 +1,1 @@
+"""The `signal-server` command: the only place that wires everything."""

@@ -1,0 +1,1 @@
+"""Foundations: domain records, errors, configuration and the clock."""

@@ -1,0 +1,227 @@
+"""The server's settings: one YAML file, overridden by environment, refused when unknown."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from signal_server.core.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "SIGNAL_SERVER_"
+DEFAULT_CONFIG = Path("conf/signal_server.yml")
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PolygonConfig(Section):
+    """Where Polygon.io is and how fast the plan may be asked."""
+
+    rest_url: str
+    feed: str
+    secure: bool
+    calls_per_minute: Annotated[int, Field(ge=0)]
+    timeout_s: Annotated[float, Field(gt=0)]
+
+
+class ServingConfig(Section):
+    """The gRPC server and when its signals expire."""
+
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+    profile: str
+    signal_valid_s: Annotated[float, Field(gt=0)]
+    max_bar_delay_s: Annotated[float, Field(gt=0)]
+    heartbeat_s: Annotated[float, Field(gt=0)]
+
+
+class BoosterConfig(Section):
+    """XGBoost parameters, by XGBoost's own names."""
+
+    max_depth: Positive
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    min_child_weight: Annotated[float, Field(ge=0)]
+    reg_lambda: Annotated[float, Field(ge=0)]
+    subsample: Annotated[float, Field(gt=0, le=1)]
+    colsample_bytree: Annotated[float, Field(gt=0, le=1)]
+
+
+class TrainingConfig(Section):
+    """Time-ordered split, early stopping and booster."""
+
+    seed: int
+    validation_share: Share
+    calibration_share: Share
+    test_share: Share
+    max_rounds: Positive
+    early_stopping_rounds: Positive
+    row_stride_bars: Positive
+    use_trade_counts: bool
+    booster: BoosterConfig
+
+    @model_validator(mode="after")
+    def _leave_rows_to_train_on(self) -> Self:
+        if self.validation_share + self.calibration_share + self.test_share > 0.8:
+            raise ValueError("validation, calibration and test shares leave under 20% to train on")
+        return self
+
+
+class BacktestConfig(Section):
+    """The bot's trading rules and costs as the backtest replays them.
+
+    `stop_loss` and `take_profit` are shares of the entry price; sizes are in quote currency.
+    """
+
+    min_confidence: Annotated[float, Field(ge=0, le=1)]
+    quote_size: Annotated[float, Field(gt=0)]
+    max_positions: Positive
+    stop_loss: Annotated[float, Field(gt=0, lt=1)]
+    take_profit: Annotated[float, Field(gt=0)]
+    time_limit_s: Positive
+    cooldown_s: Annotated[int, Field(ge=0)]
+    initial_capital: Annotated[float, Field(gt=0)]
+    fee_bps: Annotated[float, Field(ge=0)]
+    slippage_bps: Annotated[float, Field(ge=0)]
+
+
+class LabelKind(StrEnum):
+    """How the future is turned into classes."""
+
+    DIRECTION = "direction"
+    TREND = "trend"
+
+
+class LabelConfig(Section):
+    """What is predicted: UP/DOWN, or UP/FLAT/DOWN beyond a threshold, over a horizon."""
+
+    kind: LabelKind
+    horizon_s: Positive
+    threshold_bps: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _threshold_fits_the_kind(self) -> Self:
+        if (self.kind is LabelKind.TREND) != (self.threshold_bps > 0):
+            raise ValueError("threshold_bps must be above 0 for kind trend, and absent for direction")
+        return self
+
+
+class ProfileConfig(Section):
+    """A label and the feature set that predicts it."""
+
+    label: LabelConfig
+    features: Literal["indicators", "six", "all"]
+
+
+class Settings(BaseSettings):
+    """Everything in `conf/signal_server.yml`, plus the secrets of the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+    )
+
+    data_dir: Path
+    bar_seconds: Literal[1, 60]
+    symbols: Annotated[list[str], Field(min_length=1)]
+    polygon: PolygonConfig
+    serving: ServingConfig
+    training: TrainingConfig
+    backtest: BacktestConfig
+    profiles: dict[str, ProfileConfig]
+    polygon_api_key: SecretStr = SecretStr("")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose content arrives as init arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _names_and_durations_fit(self) -> Self:
+        if self.serving.profile not in self.profiles:
+            raise ValueError(f"serving.profile {self.serving.profile!r} is not one of profiles")
+        for name, profile in self.profiles.items():
+            if profile.label.horizon_s % self.bar_seconds:
+                raise ValueError(f"profiles.{name}: horizon_s is not a multiple of bar_seconds")
+        return self
+
+    @property
+    def bars_dir(self) -> Path:
+        """Root of the Parquet bar store."""
+        return self.data_dir / "bars"
+
+    @property
+    def models_dir(self) -> Path:
+        """Root of the model registry."""
+        return self.data_dir / "models"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Where backtests and reports are written."""
+        return self.data_dir / "reports"
+
+    @property
+    def trade_log(self) -> Path:
+        """Path of the SQLite trade log."""
+        return self.data_dir / "signals.sqlite"
+
+
+def load_settings(path: Path = DEFAULT_CONFIG) -> Settings:
+    """Read the settings file and the environment.
+
+    Raises `ConfigError` naming the file and every bad key.
+    """
+    try:
+        return Settings(**_read_yaml(path))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_describe(error)}") from error
+    except SettingsError as error:
+        raise ConfigError(f"{ENVIRONMENT_PREFIX}* in the environment: {error}") from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist; name the settings file with --config") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} cannot be read as YAML: {reason}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no settings; see conf/signal_server.yml for all of them")
+    return content
+
+
+def _describe(error: ValidationError) -> str:
+    return "; ".join(_describe_one(item["loc"], item["type"], item["msg"]) for item in error.errors())
+
+
+def _describe_one(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(str(part) for part in location) or "settings"
+    if kind == "missing":
+        return f"{key} is missing; set it"
+    if kind == "extra_forbidden":
+        return f"{key} is not a setting; remove it or correct its name"
+    return f"{key}: {message.removeprefix('Value error, ')}"

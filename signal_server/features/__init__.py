@@ -1,0 +1,1 @@
+"""The feature catalogue: causal functions of final bars."""

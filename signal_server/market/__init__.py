@@ -1,0 +1,1 @@
+"""Market data: vendor history and live stream in, final bars out."""

@@ -1,0 +1,1 @@
+"""Predictions from live bars, served over gRPC."""

@@ -1,0 +1,1 @@
+"""From labelled bars to a validated, calibrated, registered model."""
