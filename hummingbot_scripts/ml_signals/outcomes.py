@@ -1,0 +1,56 @@
+"""What was decided, what came of it, and how often: the answer to "why does it do nothing?"."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from .rules import Action, Decision
+from .sizing import Obstacle
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision about one symbol and the final reason: the rule's, or what was in its way."""
+
+    symbol: str
+    action: Action
+    reason: str
+    signal_id: int | None
+
+
+def outcome_of(symbol: str, decision: Decision, obstacle: Obstacle | None) -> Outcome:
+    """Join a decision with what was in its way; with an obstacle nothing is done."""
+    if obstacle is None:
+        return Outcome(symbol, decision.action, decision.reason, decision.signal_id)
+    return Outcome(symbol, Action.NOTHING, obstacle, decision.signal_id)
+
+
+class OutcomeLog:
+    """The last outcome of each symbol, and how often each reason was given.
+
+    An outcome that repeats for the same signal counts once, however many ticks it lasts.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing decided."""
+        self._last: dict[str, Outcome] = {}
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each reason was given, since the start."""
+        return dict(self._counts)
+
+    @property
+    def last_reasons(self) -> dict[str, str]:
+        """The newest reason of each symbol."""
+        return {symbol: outcome.reason for symbol, outcome in self._last.items()}
+
+    def note(self, outcome: Outcome) -> bool:
+        """Take an outcome; True when it is worth writing down: acted, or a changed reason."""
+        before = self._last.get(outcome.symbol)
+        if before == outcome:
+            return False
+        self._last[outcome.symbol] = outcome
+        self._counts[outcome.reason] += 1
+        acted = outcome.action is not Action.NOTHING
+        return acted or before is None or before.reason != outcome.reason
