@@ -1,5 +1,8 @@
 """The server's settings: one YAML file, overridden by environment, refused when unknown."""
 
+import difflib
+import os
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -115,7 +118,9 @@ class LabelConfig(Section):
     @model_validator(mode="after")
     def _threshold_fits_the_kind(self) -> Self:
         if (self.kind is LabelKind.TREND) != (self.threshold_bps > 0):
-            raise ValueError("threshold_bps must be above 0 for kind trend, and absent for direction")
+            raise ValueError(
+                "threshold_bps must be above 0 for kind trend, and absent for direction"
+            )
         return self
 
 
@@ -149,11 +154,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (as pydantic calls it)
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file, whose content arrives as init arguments."""
         return env_settings, init_settings
@@ -191,14 +196,44 @@ class Settings(BaseSettings):
 def load_settings(path: Path = DEFAULT_CONFIG) -> Settings:
     """Read the settings file and the environment.
 
-    Raises `ConfigError` naming the file and every bad key.
+    Raises `ConfigError` naming the file and every bad key, or the environment's unknown name.
     """
+    _refuse_unknown_names(os.environ)
     try:
         return Settings(**_read_yaml(path))
     except ValidationError as error:
         raise ConfigError(f"{path}: {_describe(error)}") from error
     except SettingsError as error:
         raise ConfigError(f"{ENVIRONMENT_PREFIX}* in the environment: {error}") from error
+
+
+def _refuse_unknown_names(environment: Iterable[str]) -> None:
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(environment):
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper().split("__")[0] not in known:
+            raise ConfigError(f"{name} in the environment is not a setting; {_advice(name, known)}")
+
+
+def _advice(name: str, known: Iterable[str]) -> str:
+    """Name the nearest setting; the usual slip is one underscore where two join a section."""
+    names = [*known, *_nested_names()]
+    close = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.8)
+    return f"did you mean {close[0]}?" if close else "unset it or correct its name"
+
+
+def _nested_names() -> list[str]:
+    sections: tuple[type[Section], ...] = (
+        PolygonConfig,
+        ServingConfig,
+        TrainingConfig,
+        BacktestConfig,
+    )
+    names = ("POLYGON", "SERVING", "TRAINING", "BACKTEST")
+    return [
+        f"{ENVIRONMENT_PREFIX}{name}__{key.upper()}"
+        for name, section in zip(names, sections, strict=True)
+        for key in section.model_fields
+    ]
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -215,7 +250,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _describe(error: ValidationError) -> str:
-    return "; ".join(_describe_one(item["loc"], item["type"], item["msg"]) for item in error.errors())
+    return "; ".join(
+        _describe_one(item["loc"], item["type"], item["msg"]) for item in error.errors()
+    )
 
 
 def _describe_one(location: tuple[int | str, ...], kind: str, message: str) -> str:

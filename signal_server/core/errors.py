@@ -41,5 +41,9 @@ class SchemaMismatchError(ModelError):
     """A model was trained on another feature schema than this server computes."""
 
 
+class JournalError(SignalServerError):
+    """The trade log is missing, damaged or locked."""
+
+
 class ServerError(SignalServerError):
     """The gRPC server could not start or be reached."""

@@ -10,7 +10,7 @@ _SYMBOL = re.compile(r"[A-Z0-9]{1,12}-[A-Z0-9]{2,6}")
 def check_symbol(symbol: str) -> str:
     """Return `symbol` if it is written as `BASE-QUOTE`; raise `UnknownSymbolError` if not."""
     if not _SYMBOL.fullmatch(symbol):
-        raise UnknownSymbolError(f"{symbol!r} is not a symbol; write it as BASE-QUOTE, like BTC-USD")
+        raise UnknownSymbolError(f"{symbol!r} is no symbol; write it as BASE-QUOTE, like BTC-USD")
     return symbol
 
 

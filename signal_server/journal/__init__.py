@@ -1,1 +1,1 @@
-"""The SQLite trade log."""
+"""The trade log: predictions, their outcomes, the bot's trades and the server's health."""

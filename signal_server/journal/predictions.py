@@ -1,0 +1,133 @@
+"""Predictions as they were published, each with the feature row it rests on."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from signal_server.core.domain import Direction, Signal
+from signal_server.journal.journal import Journal, from_text, to_text
+
+_INSERT_PREDICTION = """
+INSERT INTO ml_predictions (timestamp, symbol, prediction, confidence, bar_close, valid_until,
+    known_at, horizon_s, threshold_bps, probability_down, probability_flat, probability_up,
+    reference_price, volatility, model_id, model_version, schema_hash, flags)
+VALUES (:timestamp, :symbol, :prediction, :confidence, :bar_close, :valid_until,
+    :known_at, :horizon_s, :threshold_bps, :probability_down, :probability_flat, :probability_up,
+    :reference_price, :volatility, :model_id, :model_version, :schema_hash, :flags)
+ON CONFLICT (symbol, bar_close, model_id, model_version) DO NOTHING
+"""
+_INSERT_FEATURES = """
+INSERT INTO ml_features (prediction_id, timestamp, symbol, schema_hash, features)
+VALUES (?, ?, ?, ?, ?)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A signal that has no id yet, its features by name, and the label's threshold.
+
+    `threshold_bps` is 0 for UP/DOWN labels; its `signal.id` is ignored.
+    """
+
+    signal: Signal
+    features: Mapping[str, float]
+    threshold_bps: float
+
+
+def record_prediction(journal: Journal, prediction: Prediction) -> Signal | None:
+    """Store the prediction and return its signal with a new id, greater than all before.
+
+    Return None, and store nothing, if this model version has predicted this bar already.
+    """
+    signal = prediction.signal
+    with journal.transaction():
+        new_id = journal.execute(_INSERT_PREDICTION, _prediction_row(prediction))
+        if new_id is None:
+            return None
+        journal.execute(_INSERT_FEATURES, (new_id, *_feature_row(prediction)))
+    return replace(signal, id=new_id)
+
+
+def newest_id(journal: Journal) -> int:
+    """Return the greatest signal id ever given, 0 if none was."""
+    found = journal.query("SELECT seq FROM sqlite_sequence WHERE name = 'ml_predictions'")
+    return int(found[0]["seq"]) if found else 0
+
+
+def signals_after(journal: Journal, after_id: int, limit: int) -> list[Signal]:
+    """Return the newest `limit` signals with a greater id, in order of id."""
+    rows = journal.query(
+        "SELECT * FROM ml_predictions WHERE id > ? ORDER BY id DESC LIMIT ?", (after_id, limit)
+    )
+    return [_signal(row) for row in reversed(rows)]
+
+
+def valid_signals(journal: Journal, now: datetime) -> list[Signal]:
+    """Return the newest signal of each symbol that has not expired at `now`, in order of id."""
+    rows = journal.query(
+        "SELECT *, max(id) FROM ml_predictions WHERE valid_until > ? GROUP BY symbol ORDER BY id",
+        (to_text(now),),
+    )
+    return [_signal(row) for row in rows]
+
+
+def _prediction_row(prediction: Prediction) -> dict[str, Any]:
+    signal = prediction.signal
+    share = signal.probabilities
+    return {
+        "timestamp": to_text(signal.issued_at),
+        "symbol": signal.symbol,
+        "prediction": signal.direction.value,
+        "confidence": signal.confidence,
+        "bar_close": to_text(signal.bar_close),
+        "valid_until": to_text(signal.valid_until),
+        "known_at": to_text(signal.bar_close + timedelta(seconds=signal.horizon_s)),
+        "horizon_s": signal.horizon_s,
+        "threshold_bps": prediction.threshold_bps,
+        "probability_down": share.get(Direction.DOWN, 0.0),
+        "probability_flat": share.get(Direction.FLAT, 0.0),
+        "probability_up": share.get(Direction.UP, 0.0),
+        "reference_price": signal.reference_price,
+        "volatility": signal.volatility,
+        "model_id": signal.model_id,
+        "model_version": signal.model_version,
+        "schema_hash": signal.schema_hash,
+        "flags": json.dumps(list(signal.flags)),
+    }
+
+
+def _feature_row(prediction: Prediction) -> tuple[str, str, str, str]:
+    signal = prediction.signal
+    # JSON has no NaN; SQLite's JSON functions refuse the word.
+    values = {k: v if math.isfinite(v) else None for k, v in prediction.features.items()}
+    return (to_text(signal.bar_close), signal.symbol, signal.schema_hash, json.dumps(values))
+
+
+def _signal(row: Mapping[str, Any]) -> Signal:
+    probabilities = {
+        Direction.DOWN: row["probability_down"],
+        Direction.FLAT: row["probability_flat"],
+        Direction.UP: row["probability_up"],
+    }
+    if not row["threshold_bps"]:
+        del probabilities[Direction.FLAT]
+    return Signal(
+        id=row["id"],
+        model_id=row["model_id"],
+        model_version=row["model_version"],
+        symbol=row["symbol"],
+        bar_close=from_text(row["bar_close"]),
+        issued_at=from_text(row["timestamp"]),
+        valid_until=from_text(row["valid_until"]),
+        horizon_s=row["horizon_s"],
+        probabilities=probabilities,
+        direction=Direction(row["prediction"]),
+        confidence=row["confidence"],
+        reference_price=row["reference_price"],
+        volatility=row["volatility"],
+        schema_hash=row["schema_hash"],
+        flags=tuple(json.loads(row["flags"])),
+    )

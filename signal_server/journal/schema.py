@@ -1,0 +1,118 @@
+"""The trade log's tables, as forward-only migrations.
+
+Instants are ISO 8601 text in UTC with microseconds, so that text order is time order.
+"""
+
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+MIGRATIONS = Migrations("trade_log")
+
+_TABLES = """
+CREATE TABLE ml_predictions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- the signal's id; never used twice
+    timestamp TEXT NOT NULL,                -- when it was issued
+    symbol TEXT NOT NULL,
+    prediction TEXT NOT NULL CHECK (prediction IN ('DOWN', 'FLAT', 'UP')),
+    confidence REAL NOT NULL,
+    actual_move REAL,                       -- return over the horizon; NULL until it has passed
+    correct INTEGER CHECK (correct IN (0, 1)),
+    bar_close TEXT NOT NULL,
+    valid_until TEXT NOT NULL,
+    known_at TEXT NOT NULL,                 -- bar_close + horizon
+    horizon_s INTEGER NOT NULL,
+    threshold_bps REAL NOT NULL,            -- 0: UP or DOWN; above 0: FLAT inside it
+    probability_down REAL NOT NULL,
+    probability_flat REAL NOT NULL,
+    probability_up REAL NOT NULL,
+    reference_price REAL NOT NULL,
+    volatility REAL NOT NULL,
+    model_id TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    schema_hash TEXT NOT NULL,
+    flags TEXT NOT NULL,                    -- JSON array
+    UNIQUE (symbol, bar_close, model_id, model_version)
+) STRICT;
+CREATE INDEX predictions_without_outcome ON ml_predictions (symbol, known_at)
+    WHERE actual_move IS NULL;
+CREATE INDEX predictions_by_bar ON ml_predictions (bar_close);
+CREATE TABLE ml_features (
+    id INTEGER PRIMARY KEY,
+    prediction_id INTEGER NOT NULL UNIQUE REFERENCES ml_predictions (id),
+    timestamp TEXT NOT NULL,                -- close of the bar the row belongs to
+    symbol TEXT NOT NULL,
+    schema_hash TEXT NOT NULL,
+    features TEXT NOT NULL                  -- JSON object: name to value
+) STRICT;
+CREATE TABLE trade_events (
+    event_id TEXT PRIMARY KEY,
+    bot_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    order_id TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    payload TEXT NOT NULL                   -- JSON, decimals exact as the bot sent them
+) STRICT;
+CREATE TABLE hummingbot_trades (
+    id INTEGER PRIMARY KEY,
+    order_id TEXT NOT NULL,                 -- Hummingbot's client order id
+    symbol TEXT NOT NULL,
+    side TEXT NOT NULL,
+    order_type TEXT NOT NULL,
+    price REAL,                             -- quote currency; average fill price once filled
+    amount REAL,                            -- base units
+    status TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    filled_at TEXT,
+    prediction_id INTEGER,                  -- ml_predictions.id
+    confidence REAL,
+    fees REAL,                              -- quote currency
+    slippage_bps REAL,                      -- above 0 costs
+    pnl REAL,                               -- exits only: quote currency, net of both fees
+    exit_reason TEXT,
+    is_exit INTEGER NOT NULL CHECK (is_exit IN (0, 1)),
+    position_id TEXT NOT NULL,              -- joins an entry with its exit
+    bot_id TEXT NOT NULL,
+    mode TEXT NOT NULL CHECK (mode IN ('paper', 'live')),
+    connector TEXT NOT NULL,
+    sequence INTEGER NOT NULL,              -- of the newest event seen of this order
+    UNIQUE (bot_id, order_id)
+) STRICT;
+CREATE INDEX trades_by_position ON hummingbot_trades (bot_id, position_id);
+CREATE INDEX trades_by_fill ON hummingbot_trades (filled_at);
+CREATE TABLE daily_performance (
+    date TEXT PRIMARY KEY,                  -- UTC
+    trades INTEGER NOT NULL,                -- positions whose exit filled on this day
+    wins INTEGER NOT NULL,
+    pnl REAL NOT NULL,
+    fees REAL NOT NULL,
+    live_trades INTEGER NOT NULL,           -- the part of these with real money
+    live_wins INTEGER NOT NULL,
+    live_pnl REAL NOT NULL,
+    predictions INTEGER NOT NULL,           -- whose outcome is known
+    correct INTEGER NOT NULL,
+    accuracy REAL                           -- NULL while no outcome is known
+) STRICT;
+CREATE TABLE health_metrics (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    value REAL NOT NULL,
+    unit TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX health_by_name ON health_metrics (name, at);
+"""
+
+
+def create_tables(db: "Database") -> None:
+    """Create the tables of the first version."""
+    # executescript would commit the migration's transaction, so statements run one by one.
+    for statement in _TABLES.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+MIGRATIONS()(create_tables)

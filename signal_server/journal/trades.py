@@ -1,0 +1,204 @@
+"""The bot's orders as it reports them, each event counted once; and positions made of them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from signal_server.journal.journal import Journal, from_text, to_text
+from signal_server.journal.performance import refresh_days
+
+_INSERT_EVENT = """
+INSERT INTO trade_events (event_id, bot_id, sequence, order_id, received_at, payload)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING
+"""
+_COLUMNS = (
+    "order_id, symbol, side, order_type, price, amount, status, created_at, filled_at,"
+    " prediction_id, confidence, fees, slippage_bps, pnl, exit_reason, is_exit, position_id,"
+    " bot_id, mode, connector, sequence"
+)
+_NAMES = tuple(name.strip() for name in _COLUMNS.split(","))
+_UPSERT_TRADE = (
+    f"INSERT INTO hummingbot_trades ({_COLUMNS})"  # noqa: S608 (column names are constants)
+    f" VALUES ({', '.join(':' + name for name in _NAMES)})"
+    " ON CONFLICT (bot_id, order_id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _NAMES)
+    + " WHERE excluded.sequence > hummingbot_trades.sequence"
+)
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    OPEN = "OPEN"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class TradeEvent:
+    """The whole state of one order, as the bot reports it; a greater `sequence` is newer.
+
+    Money in quote currency, `amount` in base units, both exact; times are tz-aware UTC.
+    """
+
+    event_id: str
+    sequence: int
+    bot_id: str
+    position_id: str
+    order_id: str
+    is_exit: bool
+    symbol: str
+    side: str
+    order_type: str
+    status: OrderStatus
+    created_at: datetime
+    mode: str
+    connector: str
+    price: Decimal | None = None
+    amount: Decimal | None = None
+    filled_at: datetime | None = None
+    signal_id: int | None = None
+    confidence: float | None = None
+    fee_quote: Decimal | None = None
+    slippage_bps: Decimal | None = None
+    pnl_quote: Decimal | None = None
+    exit_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRecord:
+    """One position: its entry, and its exit once there is one. Money in quote currency."""
+
+    position_id: str
+    bot_id: str
+    mode: str
+    symbol: str
+    entered_at: datetime | None
+    entry_price: float | None
+    amount: float | None
+    exited_at: datetime | None
+    exit_price: float | None
+    exit_reason: str | None
+    fees: float
+    slippage_bps: float | None
+    pnl: float | None
+    prediction_id: int | None
+    confidence: float | None
+    complete: bool
+
+
+def record_trade_events(journal: Journal, events: Sequence[TradeEvent], now: datetime) -> None:
+    """Store all events or none; one that was stored before changes nothing.
+
+    An order's row takes the event with the greatest sequence, in whatever order they come.
+    """
+    with journal.transaction():
+        days = {day for event in events for day in _record(journal, event, now)}
+        refresh_days(journal, days)
+
+
+def read_positions(journal: Journal, limit: int | None = None) -> list[PositionRecord]:
+    """Return the newest `limit` positions (all by default), oldest first.
+
+    Orders that never filled (canceled or failed before any fill) are left out.
+    """
+    rows = journal.query(
+        "SELECT * FROM hummingbot_trades WHERE (bot_id, position_id) IN ("
+        " SELECT bot_id, position_id FROM hummingbot_trades GROUP BY bot_id, position_id"
+        " HAVING max(filled_at) IS NOT NULL ORDER BY min(created_at) DESC LIMIT ?"
+        ") ORDER BY created_at, id",
+        (-1 if limit is None else limit,),
+    )
+    positions: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        positions.setdefault((row["bot_id"], row["position_id"]), []).append(row)
+    return [_position(orders) for orders in positions.values()]
+
+
+def _record(journal: Journal, event: TradeEvent, now: datetime) -> Iterable[date]:
+    payload = json.dumps(asdict(event), default=str, sort_keys=True)
+    identity = (event.event_id, event.bot_id, event.sequence, event.order_id)
+    if journal.execute(_INSERT_EVENT, (*identity, to_text(now), payload)) is None:
+        return ()
+    journal.execute(_UPSERT_TRADE, _trade_row(event))
+    return () if event.filled_at is None else (event.filled_at.astimezone(UTC).date(),)
+
+
+def _trade_row(event: TradeEvent) -> dict[str, Any]:
+    return {
+        "order_id": event.order_id,
+        "symbol": event.symbol,
+        "side": event.side,
+        "order_type": event.order_type,
+        "price": _real(event.price),
+        "amount": _real(event.amount),
+        "status": event.status.value,
+        "created_at": to_text(event.created_at),
+        "filled_at": None if event.filled_at is None else to_text(event.filled_at),
+        "prediction_id": event.signal_id,
+        "confidence": event.confidence,
+        "fees": _real(event.fee_quote),
+        "slippage_bps": _real(event.slippage_bps),
+        "pnl": _real(event.pnl_quote),
+        "exit_reason": event.exit_reason,
+        "is_exit": int(event.is_exit),
+        "position_id": event.position_id,
+        "bot_id": event.bot_id,
+        "mode": event.mode,
+        "connector": event.connector,
+        "sequence": event.sequence,
+    }
+
+
+def _real(value: Decimal | None) -> float | None:
+    """Convert money for the table; the exact decimal stays in trade_events.payload."""
+    return None if value is None else float(value)
+
+
+def _position(orders: list[dict[str, Any]]) -> PositionRecord:
+    entries = [order for order in orders if not order["is_exit"] and order["filled_at"]]
+    exits = [order for order in orders if order["is_exit"] and order["filled_at"]]
+    first = orders[0]
+    return PositionRecord(
+        position_id=first["position_id"],
+        bot_id=first["bot_id"],
+        mode=first["mode"],
+        symbol=first["symbol"],
+        entered_at=_first_fill(entries),
+        entry_price=_average_price(entries),
+        amount=_total(entries, "amount"),
+        exited_at=_last_fill(exits),
+        exit_price=_average_price(exits),
+        exit_reason=next((order["exit_reason"] for order in reversed(exits)), None),
+        fees=_total(orders, "fees") or 0.0,
+        slippage_bps=_total(entries + exits, "slippage_bps"),
+        pnl=_total(exits, "pnl"),
+        prediction_id=first["prediction_id"],
+        confidence=first["confidence"],
+        complete=bool(entries) and any(order["status"] == OrderStatus.FILLED for order in exits),
+    )
+
+
+def _first_fill(orders: list[dict[str, Any]]) -> datetime | None:
+    return from_text(min(order["filled_at"] for order in orders)) if orders else None
+
+
+def _last_fill(orders: list[dict[str, Any]]) -> datetime | None:
+    return from_text(max(order["filled_at"] for order in orders)) if orders else None
+
+
+def _total(orders: list[dict[str, Any]], column: str) -> float | None:
+    known = [order[column] for order in orders if order[column] is not None]
+    return sum(known) if known else None
+
+
+def _average_price(orders: list[dict[str, Any]]) -> float | None:
+    priced = [order for order in orders if order["price"] is not None and order["amount"]]
+    amount = sum(order["amount"] for order in priced)
+    return sum(order["price"] * order["amount"] for order in priced) / amount if amount else None

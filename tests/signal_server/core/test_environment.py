@@ -1,0 +1,55 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from signal_server.core.config import load_settings
+from signal_server.core.errors import ConfigError
+
+CONFIG = Path(__file__).parents[3] / "conf" / "signal_server.yml"
+
+
+def test_every_documented_kind_of_name_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_DATA_DIR", "/tmp/elsewhere")  # noqa: S108
+    monkeypatch.setenv("SIGNAL_SERVER_SERVING__PORT", "0")
+    monkeypatch.setenv("SIGNAL_SERVER_POLYGON_API_KEY", "secret")
+    settings = load_settings(CONFIG)
+    assert settings.data_dir == Path("/tmp/elsewhere")  # noqa: S108
+    assert settings.serving.port == 0
+    assert "secret" not in repr(settings)
+
+
+def test_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_COLOUR", "blue")
+    with pytest.raises(ConfigError, match="SIGNAL_SERVER_COLOUR in the environment is not a sett"):
+        load_settings(CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [
+        ("SIGNAL_SERVER_SERVING_PORT", "SIGNAL_SERVER_SERVING__PORT"),
+        ("SIGNAL_SERVER_POLYGON_APIKEY", "SIGNAL_SERVER_POLYGON_API_KEY"),
+        ("SIGNAL_SERVER_DATADIR", "SIGNAL_SERVER_DATA_DIR"),
+    ],
+)
+def test_a_slip_is_answered_with_the_name_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch, slip: str, meant: str
+) -> None:
+    monkeypatch.setenv(slip, "1")
+    with pytest.raises(ConfigError, match=rf"did you mean {meant}\?"):
+        load_settings(CONFIG)
+
+
+def test_an_unknown_key_inside_a_section_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_SERVING__COLOUR", "blue")
+    with pytest.raises(ConfigError, match=r"serving\.colour is not a setting"):
+        load_settings(CONFIG)
+
+
+def test_an_unknown_key_of_the_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yml"
+    shutil.copy(CONFIG, path)
+    path.write_text(path.read_text() + "\ncolour: blue\n")
+    with pytest.raises(ConfigError, match="colour is not a setting"):
+        load_settings(path)
