@@ -44,6 +44,7 @@ class Signal:
     `probabilities` sums to 1. `confidence` is the calibrated probability of `direction`.
     `reference_price` is the bar's close in quote currency. `volatility` is the standard
     deviation of one-bar log returns over the last 60 bars. Times are tz-aware UTC.
+    `bar_received_at` is when that bar reached this process, None in a signal of an earlier one.
     """
 
     id: int
@@ -61,3 +62,4 @@ class Signal:
     volatility: float
     schema_hash: str
     flags: tuple[str, ...] = ()
+    bar_received_at: datetime | None = None

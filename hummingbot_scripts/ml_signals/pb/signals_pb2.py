@@ -25,37 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\rsignals.proto\x12\nsignals.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x03\n\x06Signal\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x0e\n\x06symbol\x18\x04 \x01(\t\x12-\n\tbar_close\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tissued_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\thorizon_s\x18\x08 \x01(\r\x12\x18\n\x10probability_down\x18\t \x01(\x01\x12\x18\n\x10probability_flat\x18\n \x01(\x01\x12\x16\n\x0eprobability_up\x18\x0b \x01(\x01\x12(\n\tdirection\x18\x0c \x01(\x0e\x32\x15.signals.v1.Direction\x12\x12\n\nconfidence\x18\r \x01(\x01\x12\x17\n\x0freference_price\x18\x0e \x01(\x01\x12\x12\n\nvolatility\x18\x0f \x01(\x01\x12\x13\n\x0bschema_hash\x18\x10 \x01(\t\x12\r\n\x05\x66lags\x18\x11 \x03(\t\"\"\n\x10GetSignalRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"9\n\x14StreamSignalsRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\x12\x10\n\x08\x61\x66ter_id\x18\x02 \x01(\x04\"l\n\x15StreamSignalsResponse\x12/\n\x0bserver_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x06signal\x18\x02 \x01(\x0b\x32\x12.signals.v1.Signal\"\x13\n\x11ListModelsRequest\"\xf2\x01\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x11\n\thorizon_s\x18\x04 \x01(\r\x12\x13\n\x0b\x62\x61r_seconds\x18\x05 \x01(\r\x12\x0f\n\x07symbols\x18\x06 \x03(\t\x12\x13\n\x0bschema_hash\x18\x07 \x01(\t\x12.\n\ntrained_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rtest_accuracy\x18\t \x01(\x01\x12\x15\n\rmajority_rate\x18\n \x01(\x01\x12\x0f\n\x07serving\x18\x0b \x01(\x08\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.signals.v1.Model\"\xd1\x03\n\nTradeEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x0e\n\x06\x62ot_id\x18\x03 \x01(\t\x12\x13\n\x0bposition_id\x18\x04 \x01(\t\x12\x10\n\x08order_id\x18\x05 \x01(\t\x12\x0f\n\x07is_exit\x18\x06 \x01(\x08\x12\x0e\n\x06symbol\x18\x07 \x01(\t\x12\x0c\n\x04side\x18\x08 \x01(\t\x12\x12\n\norder_type\x18\t \x01(\t\x12\x0e\n\x06status\x18\n \x01(\t\x12\r\n\x05price\x18\x0b \x01(\t\x12\x0e\n\x06\x61mount\x18\x0c \x01(\t\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tfilled_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tsignal_id\x18\x0f \x01(\x04\x12\x12\n\nconfidence\x18\x10 \x01(\x01\x12\x11\n\tfee_quote\x18\x11 \x01(\t\x12\x14\n\x0cslippage_bps\x18\x12 \x01(\t\x12\x11\n\tpnl_quote\x18\x13 \x01(\t\x12\x13\n\x0b\x65xit_reason\x18\x14 \x01(\t\x12\x0c\n\x04mode\x18\x15 \x01(\t\x12\x11\n\tconnector\x18\x16 \x01(\t\"=\n\x13ReportTradesRequest\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.signals.v1.TradeEvent\"6\n\x14ReportTradesResponse\x12\x1e\n\x16\x61\x63knowledged_event_ids\x18\x01 \x03(\t*`\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44IRECTION_DOWN\x10\x01\x12\x12\n\x0e\x44IRECTION_FLAT\x10\x02\x12\x10\n\x0c\x44IRECTION_UP\x10\x03\x32\xf3\x01\n\rSignalService\x12=\n\tGetSignal\x12\x1c.signals.v1.GetSignalRequest\x1a\x12.signals.v1.Signal\x12V\n\rStreamSignals\x12 .signals.v1.StreamSignalsRequest\x1a!.signals.v1.StreamSignalsResponse0\x01\x12K\n\nListModels\x12\x1d.signals.v1.ListModelsRequest\x1a\x1e.signals.v1.ListModelsResponse2c\n\x0eTradingService\x12Q\n\x0cReportTrades\x12\x1f.signals.v1.ReportTradesRequest\x1a .signals.v1.ReportTradesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\rsignals.proto\x12\nsignals.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x03\n\x06Signal\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x0e\n\x06symbol\x18\x04 \x01(\t\x12-\n\tbar_close\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tissued_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\thorizon_s\x18\x08 \x01(\r\x12\x18\n\x10probability_down\x18\t \x01(\x01\x12\x18\n\x10probability_flat\x18\n \x01(\x01\x12\x16\n\x0eprobability_up\x18\x0b \x01(\x01\x12(\n\tdirection\x18\x0c \x01(\x0e\x32\x15.signals.v1.Direction\x12\x12\n\nconfidence\x18\r \x01(\x01\x12\x17\n\x0freference_price\x18\x0e \x01(\x01\x12\x12\n\nvolatility\x18\x0f \x01(\x01\x12\x13\n\x0bschema_hash\x18\x10 \x01(\t\x12\r\n\x05\x66lags\x18\x11 \x03(\t\x12\x33\n\x0f\x62\x61r_received_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\x10GetSignalRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"9\n\x14StreamSignalsRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\x12\x10\n\x08\x61\x66ter_id\x18\x02 \x01(\x04\"l\n\x15StreamSignalsResponse\x12/\n\x0bserver_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x06signal\x18\x02 \x01(\x0b\x32\x12.signals.v1.Signal\"\x13\n\x11ListModelsRequest\"\xf2\x01\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x11\n\thorizon_s\x18\x04 \x01(\r\x12\x13\n\x0b\x62\x61r_seconds\x18\x05 \x01(\r\x12\x0f\n\x07symbols\x18\x06 \x03(\t\x12\x13\n\x0bschema_hash\x18\x07 \x01(\t\x12.\n\ntrained_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rtest_accuracy\x18\t \x01(\x01\x12\x15\n\rmajority_rate\x18\n \x01(\x01\x12\x0f\n\x07serving\x18\x0b \x01(\x08\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.signals.v1.Model\"\xd1\x03\n\nTradeEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x0e\n\x06\x62ot_id\x18\x03 \x01(\t\x12\x13\n\x0bposition_id\x18\x04 \x01(\t\x12\x10\n\x08order_id\x18\x05 \x01(\t\x12\x0f\n\x07is_exit\x18\x06 \x01(\x08\x12\x0e\n\x06symbol\x18\x07 \x01(\t\x12\x0c\n\x04side\x18\x08 \x01(\t\x12\x12\n\norder_type\x18\t \x01(\t\x12\x0e\n\x06status\x18\n \x01(\t\x12\r\n\x05price\x18\x0b \x01(\t\x12\x0e\n\x06\x61mount\x18\x0c \x01(\t\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tfilled_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tsignal_id\x18\x0f \x01(\x04\x12\x12\n\nconfidence\x18\x10 \x01(\x01\x12\x11\n\tfee_quote\x18\x11 \x01(\t\x12\x14\n\x0cslippage_bps\x18\x12 \x01(\t\x12\x11\n\tpnl_quote\x18\x13 \x01(\t\x12\x13\n\x0b\x65xit_reason\x18\x14 \x01(\t\x12\x0c\n\x04mode\x18\x15 \x01(\t\x12\x11\n\tconnector\x18\x16 \x01(\t\"=\n\x13ReportTradesRequest\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.signals.v1.TradeEvent\"6\n\x14ReportTradesResponse\x12\x1e\n\x16\x61\x63knowledged_event_ids\x18\x01 \x03(\t*`\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44IRECTION_DOWN\x10\x01\x12\x12\n\x0e\x44IRECTION_FLAT\x10\x02\x12\x10\n\x0c\x44IRECTION_UP\x10\x03\x32\xf3\x01\n\rSignalService\x12=\n\tGetSignal\x12\x1c.signals.v1.GetSignalRequest\x1a\x12.signals.v1.Signal\x12V\n\rStreamSignals\x12 .signals.v1.StreamSignalsRequest\x1a!.signals.v1.StreamSignalsResponse0\x01\x12K\n\nListModels\x12\x1d.signals.v1.ListModelsRequest\x1a\x1e.signals.v1.ListModelsResponse2c\n\x0eTradingService\x12Q\n\x0cReportTrades\x12\x1f.signals.v1.ReportTradesRequest\x1a .signals.v1.ReportTradesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signals_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DIRECTION']._serialized_start=1638
-  _globals['_DIRECTION']._serialized_end=1734
+  _globals['_DIRECTION']._serialized_start=1691
+  _globals['_DIRECTION']._serialized_end=1787
   _globals['_SIGNAL']._serialized_start=63
-  _globals['_SIGNAL']._serialized_end=521
-  _globals['_GETSIGNALREQUEST']._serialized_start=523
-  _globals['_GETSIGNALREQUEST']._serialized_end=557
-  _globals['_STREAMSIGNALSREQUEST']._serialized_start=559
-  _globals['_STREAMSIGNALSREQUEST']._serialized_end=616
-  _globals['_STREAMSIGNALSRESPONSE']._serialized_start=618
-  _globals['_STREAMSIGNALSRESPONSE']._serialized_end=726
-  _globals['_LISTMODELSREQUEST']._serialized_start=728
-  _globals['_LISTMODELSREQUEST']._serialized_end=747
-  _globals['_MODEL']._serialized_start=750
-  _globals['_MODEL']._serialized_end=992
-  _globals['_LISTMODELSRESPONSE']._serialized_start=994
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1049
-  _globals['_TRADEEVENT']._serialized_start=1052
-  _globals['_TRADEEVENT']._serialized_end=1517
-  _globals['_REPORTTRADESREQUEST']._serialized_start=1519
-  _globals['_REPORTTRADESREQUEST']._serialized_end=1580
-  _globals['_REPORTTRADESRESPONSE']._serialized_start=1582
-  _globals['_REPORTTRADESRESPONSE']._serialized_end=1636
-  _globals['_SIGNALSERVICE']._serialized_start=1737
-  _globals['_SIGNALSERVICE']._serialized_end=1980
-  _globals['_TRADINGSERVICE']._serialized_start=1982
-  _globals['_TRADINGSERVICE']._serialized_end=2081
+  _globals['_SIGNAL']._serialized_end=574
+  _globals['_GETSIGNALREQUEST']._serialized_start=576
+  _globals['_GETSIGNALREQUEST']._serialized_end=610
+  _globals['_STREAMSIGNALSREQUEST']._serialized_start=612
+  _globals['_STREAMSIGNALSREQUEST']._serialized_end=669
+  _globals['_STREAMSIGNALSRESPONSE']._serialized_start=671
+  _globals['_STREAMSIGNALSRESPONSE']._serialized_end=779
+  _globals['_LISTMODELSREQUEST']._serialized_start=781
+  _globals['_LISTMODELSREQUEST']._serialized_end=800
+  _globals['_MODEL']._serialized_start=803
+  _globals['_MODEL']._serialized_end=1045
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1047
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1102
+  _globals['_TRADEEVENT']._serialized_start=1105
+  _globals['_TRADEEVENT']._serialized_end=1570
+  _globals['_REPORTTRADESREQUEST']._serialized_start=1572
+  _globals['_REPORTTRADESREQUEST']._serialized_end=1633
+  _globals['_REPORTTRADESRESPONSE']._serialized_start=1635
+  _globals['_REPORTTRADESRESPONSE']._serialized_end=1689
+  _globals['_SIGNALSERVICE']._serialized_start=1790
+  _globals['_SIGNALSERVICE']._serialized_end=2033
+  _globals['_TRADINGSERVICE']._serialized_start=2035
+  _globals['_TRADINGSERVICE']._serialized_end=2134
 # @@protoc_insertion_point(module_scope)

@@ -65,6 +65,7 @@ class Signal(google.protobuf.message.Message):
     VOLATILITY_FIELD_NUMBER: builtins.int
     SCHEMA_HASH_FIELD_NUMBER: builtins.int
     FLAGS_FIELD_NUMBER: builtins.int
+    BAR_RECEIVED_AT_FIELD_NUMBER: builtins.int
     id: builtins.int
     """increases, never used twice"""
     model_id: builtins.str
@@ -98,6 +99,10 @@ class Signal(google.protobuf.message.Message):
     def flags(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """data-quality flags; empty means clean"""
 
+    @property
+    def bar_received_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """at the server; absent if sent again"""
+
     def __init__(
         self,
         *,
@@ -118,9 +123,10 @@ class Signal(google.protobuf.message.Message):
         volatility: builtins.float = ...,
         schema_hash: builtins.str = ...,
         flags: collections.abc.Iterable[builtins.str] | None = ...,
+        bar_received_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["bar_close", b"bar_close", "issued_at", b"issued_at", "valid_until", b"valid_until"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["bar_close", b"bar_close", "confidence", b"confidence", "direction", b"direction", "flags", b"flags", "horizon_s", b"horizon_s", "id", b"id", "issued_at", b"issued_at", "model_id", b"model_id", "model_version", b"model_version", "probability_down", b"probability_down", "probability_flat", b"probability_flat", "probability_up", b"probability_up", "reference_price", b"reference_price", "schema_hash", b"schema_hash", "symbol", b"symbol", "valid_until", b"valid_until", "volatility", b"volatility"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["bar_close", b"bar_close", "bar_received_at", b"bar_received_at", "issued_at", b"issued_at", "valid_until", b"valid_until"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["bar_close", b"bar_close", "bar_received_at", b"bar_received_at", "confidence", b"confidence", "direction", b"direction", "flags", b"flags", "horizon_s", b"horizon_s", "id", b"id", "issued_at", b"issued_at", "model_id", b"model_id", "model_version", b"model_version", "probability_down", b"probability_down", "probability_flat", b"probability_flat", "probability_up", b"probability_up", "reference_price", b"reference_price", "schema_hash", b"schema_hash", "symbol", b"symbol", "valid_until", b"valid_until", "volatility", b"volatility"]) -> None: ...
 
 Global___Signal: typing_extensions.TypeAlias = Signal
 
