@@ -1,0 +1,82 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+bin := .venv/bin
+
+# Settings and keys of .env, if there is one, reach every command that talks to a vendor.
+env := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
+need = $(if $(strip $($(1))),,$(error $(1) is missing, for example: make $@ $(2)))
+
+CONF ?= conf_ml_signal_paper.yml
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo
+	@echo 'Start with: make demo'
+
+.PHONY: setup
+setup: ## Install everything from the lock into .venv and build the Hummingbot home
+	@tools/setup.sh
+
+.PHONY: demo
+demo: setup ## Run the whole loop offline and trade; DATA=a.parquet,b.parquet replays real bars
+	@$(bin)/python -m market_sim.demo $(if $(DATA),--data $(DATA))
+
+.PHONY: test
+test: setup ## Run the tests; ARGS='-k name' passes options to pytest
+	@$(bin)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: setup ## Lint, types, import rules, generated code, compose file, lock
+	@tools/check.sh
+
+.PHONY: bench
+bench: setup ## Measure and write bench/results.json
+	@$(bin)/python -m bench
+
+.PHONY: proto
+proto: setup ## Generate the gRPC code from protos/
+	@protos/generate.sh
+
+.PHONY: lock
+lock: setup ## Pin the dependencies of pyproject.toml again; ARGS='--upgrade-package NAME' moves one
+	@tools/lock.sh $(ARGS)
+
+.PHONY: import
+import: setup ## Import bars from files: FILES='a.parquet b.csv.gz' [SYMBOL=BTC-USD]
+	$(call need,FILES,FILES=bars.parquet)
+	@$(bin)/signal-server import $(FILES) $(if $(SYMBOL),--symbol $(SYMBOL))
+
+.PHONY: backfill
+backfill: setup ## Fetch bars from Polygon: START=2025-01-01 [END=…] [SYMBOLS=BTC-USD,ETH-USD]
+	$(call need,START,START=2025-01-01 END=2025-12-31 SYMBOLS=BTC-USD)
+	@$(env) $(bin)/signal-server backfill --start $(START) $(if $(END),--end $(END)) \
+	  $(if $(SYMBOLS),--symbols $(SYMBOLS))
+
+PROFILE ?= direction-2h
+
+.PHONY: train
+train: setup ## Train and validate a model: PROFILE=direction-2h
+	@$(env) $(bin)/signal-server train --profile $(PROFILE)
+
+.PHONY: backtest
+backtest: setup ## Trade the model's untouched test part: PROFILE=direction-2h
+	@$(env) $(bin)/signal-server backtest --profile $(PROFILE)
+
+.PHONY: serve
+serve: setup ## Serve signals from live bars over gRPC
+	@$(env) exec $(bin)/signal-server serve
+
+.PHONY: trade
+trade: setup ## Run Hummingbot in the foreground: CONF=conf_ml_signal_paper.yml
+	@$(env) cd .hummingbot && exec ../$(bin)/python -m hummingbot.cli.main start $(CONF) --foreground
+
+.PHONY: trades
+trades: setup ## Show the trade log
+	@$(env) $(bin)/signal-server trades
+
+.PHONY: clean
+clean: ## Remove caches and what was built; data/ and .hummingbot/ stay
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './.hummingbot/*' -prune \
+	  -exec rm -rf {} +
