@@ -69,15 +69,18 @@ install_uv() {
     && find_uv
 }
 
-# A mirror that pip is set up to use is the one uv should use too.
+# The mirror and the certificates that pip is set up to use are the ones uv should use too.
 follow_pip_settings() {
-  local index
-  index=$("$python" -m pip config get global.index-url 2>/dev/null) || index=
-  if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ] && [ -n "${PIP_INDEX_URL:-$index}" ]; then
-    export UV_DEFAULT_INDEX=${PIP_INDEX_URL:-$index}
+  local index cert
+  index=${PIP_INDEX_URL:-$(pip_setting index-url)}
+  cert=${PIP_CERT:-$(pip_setting cert)}
+  if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ] && [ -n "$index" ]; then
+    export UV_DEFAULT_INDEX=$index
   fi
-  if [ -z "${SSL_CERT_FILE:-}" ] && [ -n "${PIP_CERT:-}" ]; then export SSL_CERT_FILE=$PIP_CERT; fi
+  if [ -z "${SSL_CERT_FILE:-}" ] && [ -n "$cert" ]; then export SSL_CERT_FILE=$cert; fi
 }
+
+pip_setting() { "$python" -m pip config get "global.$1" 2>/dev/null || true; }
 
 fingerprint() { cat requirements.lock pyproject.toml tools/setup.sh | cksum; pwd; }
 
