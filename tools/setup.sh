@@ -80,7 +80,9 @@ follow_pip_settings() {
   if [ -z "${SSL_CERT_FILE:-}" ] && [ -n "$cert" ]; then export SSL_CERT_FILE=$cert; fi
 }
 
-pip_setting() { "$python" -m pip config get "global.$1" 2>/dev/null || true; }
+pip_setting() {
+  { "$python" -m pip config list 2>/dev/null || true; } | sed -n "s/^global\\.$1='\\(.*\\)'\$/\\1/p"
+}
 
 fingerprint() { cat requirements.lock pyproject.toml tools/setup.sh | cksum; pwd; }
 
