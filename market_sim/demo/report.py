@@ -1,0 +1,143 @@
+"""The demo's last page: what the trade log says, and what to type next."""
+
+import sqlite3
+import statistics
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_COMPLETE = """
+SELECT e.symbol, e.created_at AS entered, e.filled_at AS entry_filled, e.price AS entry_price,
+       e.amount AS amount, e.confidence AS confidence, x.filled_at AS exit_filled,
+       x.price AS exit_price, x.exit_reason AS reason, e.fees + x.fees AS fees, x.pnl AS pnl
+FROM hummingbot_trades e
+JOIN hummingbot_trades x ON x.position_id = e.position_id AND x.bot_id = e.bot_id AND x.is_exit
+WHERE NOT e.is_exit AND e.status = 'FILLED' AND x.status = 'FILLED'
+ORDER BY e.filled_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TradeLog:
+    """The run's SQLite trade log, read only."""
+
+    path: Path
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        """Return the rows as dictionaries; none while the log does not exist yet."""
+        if not self.path.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(statement)]
+
+    def count(self, table_and_condition: str) -> int:
+        """Return the number of rows of `TABLE WHERE …`."""
+        rows = self.query(f"SELECT count(*) AS n FROM {table_and_condition}")  # noqa: S608
+        return int(rows[0]["n"]) if rows else 0
+
+    def complete_trades(self) -> int:
+        """Return how many positions have both their entry and their exit filled."""
+        return len(self.query(_COMPLETE))
+
+    def headline(self) -> str:
+        """Return one line about what has happened so far."""
+        entries = self.count("hummingbot_trades WHERE NOT is_exit AND status = 'FILLED'")
+        return (
+            f"signals {self.count('ml_predictions')} · entries {entries} · "
+            f"complete trades {self.complete_trades()}"
+        )
+
+
+def print_report(
+    console: Console, log: TradeLog, folder: Path, memory_bytes: Mapping[str, int]
+) -> int:
+    """Print trades, signals, latency and memory; return the number of complete trades."""
+    trades = log.query(_COMPLETE)
+    console.print(_trade_table(trades))
+    console.print(_signal_table(log))
+    console.print(_memory_table(memory_bytes))
+    console.print(_where_and_what_next(folder), highlight=False)
+    return len(trades)
+
+
+def _trade_table(trades: list[dict[str, Any]]) -> Table:
+    net = sum(row["pnl"] for row in trades)
+    fees = sum(row["fees"] for row in trades)
+    table = Table(
+        title="Complete trades, from the trade log",
+        caption=f"{len(trades)} trades, fees {fees:.4f} USD, PnL after fees {net:+.4f} USD",
+    )
+    for name in ("coin", "entered (UTC)", "at", "left (UTC)", "at", "why", "conf", "fees", "PnL"):
+        table.add_column(name, justify="left" if name in {"coin", "why"} else "right")
+    for row in trades:
+        table.add_row(
+            row["symbol"],
+            row["entry_filled"][11:19],
+            f"{row['entry_price']:,.2f}",
+            row["exit_filled"][11:19],
+            f"{row['exit_price']:,.2f}",
+            row["reason"],
+            f"{row['confidence']:.3f}",
+            f"{row['fees']:.4f}",
+            f"{row['pnl']:+.4f}",
+            style="green" if row["pnl"] > 0 else "red",
+        )
+    return table
+
+
+def _signal_table(log: TradeLog) -> Table:
+    table = Table(title="Signals sent, and how right they were")
+    for name in ("coin", "said", "signals", "outcome known", "right", "mean confidence"):
+        table.add_column(name, justify="left" if name in {"coin", "said"} else "right")
+    rows = log.query(
+        "SELECT symbol, prediction, count(*) AS n, count(correct) AS known,"
+        " avg(correct) AS right_share, avg(confidence) AS confidence"
+        " FROM ml_predictions GROUP BY symbol, prediction ORDER BY symbol, prediction"
+    )
+    for row in rows:
+        share = "–" if row["right_share"] is None else f"{row['right_share']:.1%}"
+        numbers = (str(row["n"]), str(row["known"]), share, f"{row['confidence']:.3f}")
+        table.add_row(row["symbol"], row["prediction"], *numbers)
+    table.caption = _latency(log)
+    return table
+
+
+def _latency(log: TradeLog) -> str:
+    rows = log.query(
+        "SELECT value FROM health_metrics WHERE name = 'bar_to_signal_latency' AND unit = 'ms'"
+    )
+    if not rows:
+        return "no latency was measured"
+    values = [row["value"] for row in rows]
+    median = statistics.median(values)
+    return f"bar received → signal published: median {median:.1f} ms, worst {max(values):.1f} ms"
+
+
+def _memory_table(memory_bytes: Mapping[str, int]) -> Table:
+    table = Table(title="Peak memory of each process")
+    table.add_column("process")
+    table.add_column("MB", justify="right")
+    for name, size in memory_bytes.items():
+        table.add_row(name, f"{size / 1e6:.0f}")
+    return table
+
+
+def _where_and_what_next(folder: Path) -> str:
+    log = folder / "data" / "signals.sqlite"
+    return (
+        f"Trade log    {log}\n"
+        f"Models       {folder / 'data' / 'models'}\n"
+        f"Backtest     {folder / 'data' / 'reports'}\n"
+        f"Logs         {folder}/*.log, {folder / 'hummingbot' / 'logs'}\n\n"
+        "[bold]What to type next[/]\n"
+        f"  make trades TRADE_LOG={log}\n"
+        f"  .venv/bin/sqlite-utils tables {log} --counts\n"
+        "  make demo DATA=../shared/market/BTCUSDT.parquet   (or any Parquet file of bars)\n"
+        "  make help"
+    )
