@@ -1,0 +1,133 @@
+"""From bars to a trained, calibrated and validated model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from signal_server import __version__
+from signal_server.core.config import ProfileConfig, TrainingConfig
+from signal_server.features.catalogue import feature_names, schema_hash
+from signal_server.training.artifact import ModelCard, TrainedModel
+from signal_server.training.bootstrap import independent_rows
+from signal_server.training.calibration import Calibration, fit_calibration
+from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset, fingerprint
+from signal_server.training.model import FittedBooster, fit_booster, logits, open_booster
+from signal_server.training.splits import Part, Split, split_by_time, windows_of
+from signal_server.training.validation import Evaluation, Validation, validate
+
+PACKAGES = ("xgboost", "numpy", "pandas", "pandas-ta", "TA-Lib", "scipy")
+
+Report = Callable[[str, float], None]
+"""Takes a stage's name and the share of it that is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """What to train: a named profile, how, and the length of the bars."""
+
+    profile_name: str
+    profile: ProfileConfig
+    training: TrainingConfig
+    bar_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What the train, validation and calibration parts made; the test part is not in it."""
+
+    booster: FittedBooster
+    calibration: Calibration
+
+
+def train(
+    bars_by_symbol: Mapping[str, pd.DataFrame], spec: TrainingSpec, report: Report
+) -> TrainedModel:
+    """Train one model for all symbols; the same bars and spec give the same model.
+
+    The booster sees the train part, its early stopping the validation part, the calibration its
+    own part. The test part is read once, at the end, for the validation results.
+    Raises `NoHistoryError` when a part has too few rows and `ModelError` when nothing can be
+    learned from them.
+    """
+    names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
+    dataset = build_dataset(
+        bars_by_symbol, _dataset_spec(spec, names), lambda share: report("features", share)
+    )
+    split = split_by_time(dataset.time, dataset.known_at, spec.training)
+    fit = fit_model(dataset, split, spec, report)
+    validation = evaluate(dataset, split.test, fit, spec)
+    report("validation", 1.0)
+    card = ModelCard(
+        id=spec.profile_name,
+        profile=spec.profile,
+        training=spec.training,
+        bar_seconds=spec.bar_seconds,
+        symbols=dataset.symbols,
+        classes=dataset.classes,
+        feature_names=names,
+        feature_hashes=tuple(schema_hash((name,)) for name in names),
+        schema_hash=schema_hash(names),
+        trade_count_features=_needing_trade_counts(spec.profile, names),
+        windows=windows_of(split, dataset.time, dataset.known_at),
+        rounds=fit.booster.rounds,
+        data_fingerprint=fingerprint(bars_by_symbol),
+        package_versions={package: version(package) for package in PACKAGES},
+        code_version=__version__,
+        validation=validation,
+    )
+    return TrainedModel(card, fit.booster.raw, fit.calibration)
+
+
+def fit_model(dataset: Dataset, split: Split, spec: TrainingSpec, report: Report) -> Fit:
+    """Fit booster and calibration; reads no row of the test part."""
+    booster = fit_booster(
+        dataset,
+        (split.train, split.validation),
+        spec.training,
+        lambda share: report("booster", share),
+    )
+    report("booster", 1.0)
+    rows = split.calibration.rows
+    calibration = fit_calibration(
+        _logits(dataset, split.calibration, booster),
+        dataset.labels[rows],
+        independent_rows(dataset.time[rows], spec.profile.label.horizon_s),
+    )
+    report("calibration", 1.0)
+    return Fit(booster, calibration)
+
+
+def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Validation:
+    """Measure a fit on the rows of `part`."""
+    return validate(
+        Evaluation(
+            classes=dataset.classes,
+            probabilities=fit.calibration.apply(_logits(dataset, part, fit.booster)),
+            labels=dataset.labels[part.rows],
+            time=dataset.time[part.rows],
+            horizon_s=spec.profile.label.horizon_s,
+            seed=spec.training.seed,
+        )
+    )
+
+
+def _dataset_spec(spec: TrainingSpec, names: tuple[str, ...]) -> DatasetSpec:
+    return DatasetSpec(
+        names=names,
+        label=spec.profile.label,
+        bar_seconds=spec.bar_seconds,
+        stride_bars=spec.training.row_stride_bars,
+    )
+
+
+def _logits(dataset: Dataset, part: Part, booster: FittedBooster) -> NDArray[np.float64]:
+    return logits(open_booster(booster.raw), dataset.features[part.rows], len(dataset.classes))
+
+
+def _needing_trade_counts(profile: ProfileConfig, names: tuple[str, ...]) -> tuple[str, ...]:
+    without = feature_names(profile.features, trade_counts=False)
+    return tuple(name for name in names if name not in without)

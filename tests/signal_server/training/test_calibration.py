@@ -1,0 +1,63 @@
+"""Calibration undoes over-confidence, keeps the order and knows when it knows too little."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signal_server.training.calibration import Calibration, fit_calibration
+
+
+def _rows(count, stretch, seed=0):
+    """Return logits `stretch` times what they should be, and labels drawn from the right ones."""
+    rng = np.random.default_rng(seed)
+    true = rng.normal(0, 1, count)
+    labels = (rng.random(count) < 1 / (1 + np.exp(-true))).astype(np.int8)
+    return np.column_stack([np.zeros(count), stretch * true]), labels
+
+
+@pytest.mark.parametrize("stretch", [0.5, 1.0, 3.0])
+def test_the_slope_undoes_the_stretch_of_the_logits(stretch):
+    logits, labels = _rows(20_000, stretch)
+    assert fit_calibration(logits, labels, 20_000).slope == pytest.approx(1 / stretch, rel=0.06)
+
+
+def test_a_shift_of_the_base_rate_is_found():
+    logits, labels = _rows(20_000, 1.0)
+    logits[:, 1] += 0.3
+    probabilities = fit_calibration(logits, labels, 20_000).apply(logits)
+    assert probabilities[:, 1].mean() == pytest.approx(labels.mean(), abs=0.005)
+
+
+def test_few_independent_rows_change_little():
+    logits, labels = _rows(2_000, 3.0)
+    few, many = (fit_calibration(logits, labels, count) for count in (2, 2_000))
+    assert abs(few.slope - 1) < abs(many.slope - 1)
+    assert few.slope > 0.7
+
+
+def test_logits_that_are_wrong_way_round_are_flattened_but_never_turned():
+    logits, labels = _rows(20_000, -1.0)
+    assert fit_calibration(logits, labels, 20_000).slope == 0.0
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    slope=st.floats(0, 5),
+    shifts=st.lists(st.floats(-3, 3), min_size=2, max_size=3),
+    seed=st.integers(0, 1000),
+)
+def test_probabilities_sum_to_one_and_are_never_negative(slope, shifts, seed):
+    logits = np.random.default_rng(seed).normal(0, 200, (20, len(shifts)))
+    probabilities = Calibration(slope, tuple(shifts)).apply(logits)
+    assert np.isfinite(probabilities).all()
+    assert (probabilities >= 0).all()
+    assert probabilities.sum(axis=1) == pytest.approx(1.0)
+
+
+def test_three_classes_are_calibrated_together():
+    rng = np.random.default_rng(0)
+    true = rng.normal(0, 1, (20_000, 3))
+    odds = np.exp(true) / np.exp(true).sum(axis=1, keepdims=True)
+    labels = (rng.random((20_000, 1)) > odds.cumsum(axis=1)).sum(axis=1).astype(np.int8)
+    assert fit_calibration(2 * true, labels, 20_000).slope == pytest.approx(0.5, rel=0.06)

@@ -1,0 +1,99 @@
+"""Rows are usable, on the clock's stride, in time order and true to the feature functions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from signal_server.core.config import LabelConfig, LabelKind
+from signal_server.core.errors import ModelError, NoHistoryError
+from signal_server.features.catalogue import compute_features, feature_names, warmup_bars
+from signal_server.labels import make_labels
+from signal_server.training import dataset as module
+from signal_server.training.dataset import (
+    DatasetSpec,
+    build_dataset,
+    feature_matrix,
+    fingerprint,
+)
+
+NAMES = feature_names("indicators", trade_counts=False)
+LABEL = LabelConfig(kind=LabelKind.DIRECTION, horizon_s=300)
+SPEC = DatasetSpec(names=NAMES, label=LABEL, bar_seconds=60, stride_bars=5)
+
+
+def _build(bars_by_symbol, spec=SPEC):
+    return build_dataset(bars_by_symbol, spec, lambda _: None)
+
+
+def test_every_row_has_the_features_and_the_label_of_its_bar(make_bars):
+    bars = make_bars(count=1500)
+    dataset = _build({"BTC-USD": bars})
+    features = compute_features(bars, NAMES).loc[dataset.time].to_numpy(np.float32)
+    labels = make_labels(bars, LABEL).loc[dataset.time]
+    np.testing.assert_allclose(dataset.features, features, rtol=1e-5, atol=1e-7)
+    assert (dataset.labels == labels["label"].to_numpy()).all()
+    assert (dataset.known_at == pd.DatetimeIndex(labels["known_at"])).all()
+
+
+def test_rows_in_the_warm_up_and_rows_without_a_label_are_left_out(make_bars):
+    bars = make_bars(count=1500)
+    dataset = _build({"BTC-USD": bars})
+    assert dataset.time[0] >= bars.index[warmup_bars(NAMES)]
+    assert dataset.known_at.max() <= bars.index[-1]
+    assert (dataset.known_at > dataset.time).all()
+
+
+def test_the_stride_counts_on_the_clock_so_that_symbols_share_their_moments(make_bars):
+    later = make_bars(count=1500, seed=2).iloc[7:]
+    dataset = _build({"BTC-USD": make_bars(count=1500), "ETH-USD": later})
+    assert set(dataset.time.minute % 5) == {0}
+    assert set(dataset.symbol_codes) == {0, 1}
+
+
+def test_rows_of_all_symbols_are_in_time_order(make_bars):
+    dataset = _build({"ETH-USD": make_bars(count=1500, seed=2), "BTC-USD": make_bars(count=1500)})
+    assert dataset.time.is_monotonic_increasing
+    assert dataset.symbols == ("BTC-USD", "ETH-USD")
+    assert list(dataset.symbol_codes[:4]) == [0, 1, 0, 1]
+
+
+def test_computing_in_blocks_changes_nothing(make_bars, monkeypatch):
+    bars = {"BTC-USD": make_bars(count=1500)}
+    whole = _build(bars)
+    monkeypatch.setattr(module, "BLOCK_BARS", 97)
+    blocks = _build(bars)
+    np.testing.assert_allclose(whole.features, blocks.features, rtol=1e-5, atol=1e-6)
+    assert (whole.time == blocks.time).all()
+
+
+def test_features_take_four_bytes_each(make_bars):
+    dataset = _build({"BTC-USD": make_bars(count=1500)})
+    assert dataset.features.dtype == np.float32
+    assert dataset.features.shape == (len(dataset), len(NAMES))
+
+
+def test_a_symbol_with_too_few_bars_is_named(make_bars):
+    bars = {"BTC-USD": make_bars(count=1500), "ETH-USD": make_bars(count=10)}
+    with pytest.raises(NoHistoryError, match="ETH-USD: 10 bars"):
+        _build(bars)
+
+
+def test_no_bars_at_all_are_refused():
+    with pytest.raises(NoHistoryError, match="backfill"):
+        _build({})
+
+
+def test_an_infinite_feature_is_named():
+    frame = pd.DataFrame({"calm": [1.0, np.nan], "wild": [1.0, np.inf]})
+    with pytest.raises(ModelError, match="feature wild is infinite"):
+        feature_matrix(frame, ("calm", "wild"))
+
+
+def test_the_fingerprint_follows_every_value_and_no_order_of_symbols(make_bars):
+    one, two = make_bars(count=50), make_bars(count=50, seed=2)
+    first = fingerprint({"BTC-USD": one, "ETH-USD": two})
+    assert first == fingerprint({"ETH-USD": two, "BTC-USD": one})
+    changed = one.copy()
+    changed.iloc[3, 4] += 1e-9
+    assert first != fingerprint({"BTC-USD": changed, "ETH-USD": two})
+    assert first != fingerprint({"BTC-USD": two, "ETH-USD": one})
