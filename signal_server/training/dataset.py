@@ -62,6 +62,19 @@ class _SymbolRows:
     known_at_ns: NDArray[np.int64]
 
 
+@dataclass(slots=True)
+class _Meter:
+    """Counts the bars that are done, and tells their share."""
+
+    total: int
+    progress: Progress
+    done: int = 0
+
+    def add(self, bars: int) -> None:
+        self.done += bars
+        self.progress(self.done / self.total)
+
+
 def build_dataset(
     bars_by_symbol: Mapping[str, pd.DataFrame], spec: DatasetSpec, progress: Progress
 ) -> Dataset:
@@ -73,11 +86,9 @@ def build_dataset(
     """
     if not bars_by_symbol:
         raise NoHistoryError("there are no bars to train on; backfill or import some first")
+    meter = _Meter(sum(len(bars) for bars in bars_by_symbol.values()), progress)
     symbols = tuple(sorted(bars_by_symbol))
-    blocks = []
-    for done, symbol in enumerate(symbols):
-        blocks.append(_symbol_rows(symbol, bars_by_symbol[symbol], spec))
-        progress((done + 1) / len(symbols))
+    blocks = [_symbol_rows(symbol, bars_by_symbol[symbol], spec, meter) for symbol in symbols]
     return _join(symbols, blocks, spec)
 
 
@@ -106,7 +117,7 @@ def feature_matrix(features: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np
     return matrix
 
 
-def _symbol_rows(symbol: str, bars: pd.DataFrame, spec: DatasetSpec) -> _SymbolRows:
+def _symbol_rows(symbol: str, bars: pd.DataFrame, spec: DatasetSpec, meter: _Meter) -> _SymbolRows:
     labels = make_labels(bars, spec.label)
     time_ns = _nanoseconds(pd.DatetimeIndex(bars.index))
     usable = labels["label"].notna().to_numpy() & _on_stride(time_ns, spec)
@@ -118,7 +129,7 @@ def _symbol_rows(symbol: str, bars: pd.DataFrame, spec: DatasetSpec) -> _SymbolR
         )
     known_at = pd.DatetimeIndex(labels["known_at"])[usable]
     return _SymbolRows(
-        features=np.concatenate(list(_feature_blocks(bars, usable, spec.names))),
+        features=np.concatenate(list(_feature_blocks(bars, usable, spec.names, meter))),
         labels=labels["label"].to_numpy()[usable].astype(np.int8),
         time_ns=time_ns[usable],
         known_at_ns=_nanoseconds(known_at),
@@ -130,7 +141,7 @@ def _on_stride(time_ns: NDArray[np.int64], spec: DatasetSpec) -> NDArray[np.bool
 
 
 def _feature_blocks(
-    bars: pd.DataFrame, usable: NDArray[np.bool_], names: tuple[str, ...]
+    bars: pd.DataFrame, usable: NDArray[np.bool_], names: tuple[str, ...], meter: _Meter
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the usable rows block by block, each computed from itself and its warm-up alone.
 
@@ -144,6 +155,7 @@ def _feature_blocks(
         features = compute_features(bars.iloc[begin:last], names)
         block = features.iloc[first - begin :]
         yield feature_matrix(block.loc[usable[first:last]], names)
+        meter.add(last - first)
 
 
 def _join(symbols: tuple[str, ...], blocks: list[_SymbolRows], spec: DatasetSpec) -> Dataset:

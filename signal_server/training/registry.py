@@ -72,7 +72,8 @@ class ModelRegistry:
 
     def list(self) -> tuple[Manifest, ...]:
         """Return all manifests, by profile, oldest first; raise `ModelError` on a damaged one."""
-        return tuple(_read(path.parent)[0] for path in sorted(self._root.glob(f"*/*/{MANIFEST}")))
+        folders = sorted(path.parent for path in self._root.glob(f"*/[!.]*/{MANIFEST}"))
+        return tuple(_read(folder)[0] for folder in folders)
 
     def champion(self, name: str) -> str:
         """Return the version that `load(name)` opens; raise `ModelError` when there is none."""

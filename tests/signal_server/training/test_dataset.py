@@ -78,6 +78,11 @@ def test_a_symbol_with_too_few_bars_is_named(make_bars):
         _build(bars)
 
 
+def test_a_symbol_without_bars_is_named(make_bars):
+    with pytest.raises(NoHistoryError, match="ETH-USD: 0 bars"):
+        _build({"BTC-USD": make_bars(count=1500), "ETH-USD": make_bars(count=5).iloc[:0]})
+
+
 def test_no_bars_at_all_are_refused():
     with pytest.raises(NoHistoryError, match="backfill"):
         _build({})

@@ -137,6 +137,15 @@ def test_nothing_half_written_is_left_when_the_disk_fails(registry, trained, tmp
     assert registry.list() == ()
 
 
+def test_what_a_killed_training_left_is_no_model(registry, trained, tmp_path):
+    manifest = registry.register(trained)
+    left = tmp_path / "models" / "planted" / ".writing-abc"
+    left.mkdir()
+    (left / "manifest.json").write_text("{")
+    assert registry.list() == (manifest,)
+    assert registry.load("planted").manifest == manifest
+
+
 @pytest.mark.parametrize("name", ["booster.ubj", "calibration.json", "manifest.json"])
 def test_a_damaged_file_is_refused_by_the_folder_s_name(registry, trained, tmp_path, name):
     manifest = registry.register(trained)
