@@ -1,1 +1,1 @@
-"""Predictions from live bars, served over gRPC."""
+"""Live predictions and the gRPC server that hands them out and takes trades in."""

@@ -1,0 +1,53 @@
+"""The newest bars of one symbol, as many as a prediction needs."""
+
+from datetime import timedelta
+
+import pandas as pd
+
+from signal_server.core.domain import BAR_COLUMNS, Bar
+
+MISSING_SHARE = 0.1
+MISSING_BARS = 5
+
+
+class BarTail:
+    """A bar frame that grows at its end and forgets at its start."""
+
+    def __init__(self, stored: pd.DataFrame, length: int, bar_seconds: int) -> None:
+        self._length = length
+        self._bar_seconds = bar_seconds
+        self._frame = stored.loc[:, list(BAR_COLUMNS)].iloc[-length:]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The bar frame, `length` rows at most."""
+        return self._frame
+
+    def append(self, bar: Bar) -> bool:
+        """Add a bar; return False, and change nothing, if it is not newer than the last."""
+        close_time = pd.Timestamp(bar.close_time)
+        if len(self._frame) and close_time <= self._frame.index[-1]:
+            return False
+        values = [[float(getattr(bar, name)) for name in BAR_COLUMNS]]
+        index = pd.DatetimeIndex([close_time], name=self._frame.index.name)
+        row = pd.DataFrame(values, index=index, columns=list(BAR_COLUMNS))
+        grown = pd.concat([self._frame, row]) if len(self._frame) else row
+        self._frame = grown.iloc[-self._length :]
+        return True
+
+    def problem(self) -> str:
+        """Say why the bars do not suffice for a prediction; empty if they do.
+
+        Vendors send no bar for an interval without trades, so some may be missing: up to a tenth
+        and five.
+        """
+        have = len(self._frame)
+        if have < self._length:
+            return f"{have} of {self._length} bars of history; backfill, or wait"
+        span = self._frame.index[-1] - self._frame.index[0]
+        expected = span // timedelta(seconds=self._bar_seconds) + 1
+        if expected - have > MISSING_SHARE * have + MISSING_BARS:
+            return (
+                f"{expected - have} bars are missing among the last {expected}; backfill, or wait"
+            )
+        return ""

@@ -1,0 +1,111 @@
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+import pytest
+
+from signal_server.core.clock import utc_now
+from signal_server.journal.journal import Journal
+from signal_server.serving.engine import Bookkeeping, Engine
+from signal_server.serving.hub import Hub
+from signal_server.serving.predictor import Predictor, RefusalReason
+from tests.signal_server.serving.world import (
+    FRESHNESS,
+    SYMBOLS,
+    Live,
+    World,
+    bar,
+    bars,
+    connected,
+    make_world,
+    model,
+    read,
+)
+
+
+async def stream_of(*lives: Live) -> AsyncIterator[Live]:
+    for live in lives:
+        yield live
+
+
+class Store:
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+
+    def read(
+        self, _symbol: str, start: datetime | None = None, end: datetime | None = None
+    ) -> pd.DataFrame:
+        return self.frame[(self.frame.index > start) & (self.frame.index <= end)]
+
+    def last_close(self, _symbol: str) -> datetime | None:
+        return self.frame.index[-1].to_pydatetime()
+
+
+async def test_repaired_bars_fill_the_history_without_old_signals(world: World) -> None:
+    start = world.clock.now
+    world.clock.advance(180)
+    lives = [
+        Live(bar(start + timedelta(minutes=minute)), world.clock.now, repaired=minute < 3)
+        for minute in (1, 2, 3)
+    ]
+    await world.engine.run(stream_of(*lives))
+    activity = world.engine.activity
+    assert (activity.bars, activity.repaired_bars, activity.signals) == (3, 2, 1)
+    assert activity.refusals == {}
+
+
+async def test_a_refusal_stands_until_the_next_signal(world: World) -> None:
+    await world.engine.take(Live(bar(world.clock.now), world.clock.now))
+    assert world.engine.activity.refusals["BTC-USD"].reason is RefusalReason.OLD_BAR
+    await world.issue()
+    assert world.engine.activity.refusals == {}
+
+
+async def test_bookkeeping_stores_measurements_and_outcomes(world: World) -> None:
+    await world.issue()
+    later = bars(200, end=world.clock.now + timedelta(hours=3))
+    keeper = Bookkeeping(world.journal.path, Store(later), world.engine.metrics, 60.0)
+    await keeper.once()
+    names = {row["name"] for row in world.journal.query("SELECT name FROM health_metrics")}
+    assert {"bars", "signals", "bar_to_signal_median", "bar_to_signal_worst"} <= names
+    (row,) = world.journal.query("SELECT actual_move, correct FROM ml_predictions")
+    assert row["actual_move"] is not None
+
+
+async def test_durations_are_reported_once(world: World) -> None:
+    await world.issue()
+    assert any(metric.name == "bar_to_signal_count" for metric in world.engine.metrics())
+    assert not any(metric.name == "bar_to_signal_count" for metric in world.engine.metrics())
+
+
+async def test_the_way_from_a_bar_to_a_client_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = make_world(tmp_path / "signals.sqlite")
+    # Real time here: the durations are what is looked at, and nothing is asserted of them.
+    start = utc_now()
+    history = {symbol: bars(100, end=start, bar_seconds=1) for symbol in SYMBOLS}
+    predictor = Predictor(model(bar_seconds=1), history, FRESHNESS, utc_now)
+    with Journal.open(tmp_path / "other.sqlite") as journal:
+        hub = Hub()
+        engine = Engine(predictor, journal, hub, utc_now)
+        measured = World(journal, world.clock, hub, engine)
+        durations_ms = []
+        async with measured.served() as server, connected(server) as client:
+            stream = client.stream()
+            await read(stream)
+            for number in range(1, 101):
+                made = bar(start + timedelta(milliseconds=number))
+                await engine.take(Live(made, utc_now()))
+                sent = (await read(stream)).signal
+                received = sent.bar_received_at.ToDatetime(tzinfo=start.tzinfo)
+                durations_ms.append((utc_now() - received).total_seconds() * 1000)
+    world.journal.close()
+    with capsys.disabled():
+        print(
+            f"\nbar to client over gRPC: median {median(durations_ms):.2f} ms,"
+            f" worst {max(durations_ms):.2f} ms ({len(durations_ms)} signals)"
+        )
+    assert len(durations_ms) == 100

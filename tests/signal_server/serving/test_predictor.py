@@ -1,0 +1,127 @@
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from signal_server.core.domain import Direction
+from signal_server.journal.predictions import Prediction
+from signal_server.serving.predictor import (
+    Freshness,
+    Predictor,
+    Refusal,
+    RefusalReason,
+    volatility,
+)
+from tests.signal_server.serving.world import FRESHNESS, NOON, HandClock, bar, bars, model
+
+NEXT = NOON + timedelta(seconds=60)
+
+
+def predictor(clock: HandClock, stored: pd.DataFrame | None = None, **changes: object) -> Predictor:
+    history = {"BTC-USD": bars(100) if stored is None else stored}
+    return Predictor(model(**changes), history, FRESHNESS, clock)
+
+
+def refusal(made: Prediction | Refusal) -> RefusalReason:
+    assert isinstance(made, Refusal)
+    return made.reason
+
+
+def test_a_bar_becomes_a_prediction() -> None:
+    clock = HandClock(NEXT + timedelta(seconds=1))
+    made = predictor(clock).predict(bar(NEXT, close=100.5), clock.now)
+    assert isinstance(made, Prediction)
+    signal = made.signal
+    assert (signal.direction, signal.confidence) == (Direction.UP, 0.6)
+    assert signal.reference_price == 100.5
+    assert signal.valid_until == NEXT + timedelta(seconds=90)
+    assert signal.issued_at == signal.bar_received_at == clock.now
+    assert made.features["return_1"] == pytest.approx(100.5 / 100 - 1)
+
+
+def test_the_live_features_are_those_of_all_history() -> None:
+    clock = HandClock()
+    stored = bars(500)
+    made = predictor(clock, stored.iloc[:-1]).predict(
+        bar(NOON, close=float(stored["close"].iloc[-1])), NOON
+    )
+    assert isinstance(made, Prediction)
+    assert made.features["return_1"] == stored["close"].pct_change().iloc[-1]
+
+
+def test_a_late_bar_gives_no_signal_but_enters_the_history() -> None:
+    clock = HandClock(NEXT + timedelta(seconds=21))
+    made = predictor(clock)
+    assert refusal(made.predict(bar(NEXT), clock.now)) is RefusalReason.LATE_BAR
+    assert refusal(made.predict(bar(NEXT), clock.now)) is RefusalReason.OLD_BAR
+
+
+def test_a_bar_of_the_future_gives_no_signal() -> None:
+    clock = HandClock(NEXT - timedelta(seconds=6))
+    assert refusal(predictor(clock).predict(bar(NEXT), clock.now)) is RefusalReason.FUTURE_BAR
+
+
+def test_a_bar_of_another_symbol_gives_no_signal() -> None:
+    clock = HandClock(NEXT)
+    made = predictor(clock).predict(bar(NEXT, "XRP-USD"), NEXT)
+    assert refusal(made) is RefusalReason.NOT_FOLLOWED
+
+
+@pytest.mark.parametrize("stored", [bars(0), bars(59)])
+def test_too_short_a_history_gives_no_signal(stored: pd.DataFrame) -> None:
+    clock = HandClock(NEXT)
+    made = predictor(clock, stored).predict(bar(NEXT), NEXT)
+    assert refusal(made) is RefusalReason.HISTORY
+
+
+def test_history_fills_up_from_live_bars() -> None:
+    clock = HandClock(NEXT)
+    made = predictor(clock, bars(59))
+    assert isinstance(made.predict(bar(NEXT), NEXT), Refusal)
+    clock.advance(60)
+    assert isinstance(made.predict(bar(clock.now), clock.now), Prediction)
+
+
+def test_a_hole_in_the_history_gives_no_signal() -> None:
+    stored = bars(100).drop(bars(100).index[70:85])
+    made = predictor(HandClock(NEXT), stored).predict(bar(NEXT), NEXT)
+    assert refusal(made) is RefusalReason.HISTORY
+
+
+def test_a_few_minutes_without_trades_are_no_hole() -> None:
+    stored = bars(100).drop(bars(100).index[[70, 71, 90]])
+    made = predictor(HandClock(NEXT), stored).predict(bar(NEXT), NEXT)
+    assert isinstance(made, Prediction)
+
+
+@pytest.mark.parametrize("share", [float("nan"), 1.2, 0.1])
+def test_output_that_is_no_probability_gives_no_signal(share: float) -> None:
+    def predict(features: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"DOWN": 0.4, "UP": share}, index=features.index)
+
+    made = predictor(HandClock(NEXT), predict=predict).predict(bar(NEXT), NEXT)
+    assert refusal(made) is RefusalReason.MODEL_OUTPUT
+
+
+def test_a_three_class_model_may_say_flat() -> None:
+    def predict(features: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"DOWN": 0.2, "FLAT": 0.5, "UP": 0.3}, index=features.index)
+
+    made = predictor(HandClock(NEXT), predict=predict).predict(bar(NEXT), NEXT)
+    assert isinstance(made, Prediction)
+    assert made.signal.direction is Direction.FLAT
+
+
+def test_a_refusal_says_why_in_words() -> None:
+    clock = HandClock(NEXT + timedelta(seconds=30))
+    tight = Predictor(model(), {"BTC-USD": bars(100)}, Freshness(20, 90), clock)
+    assert str(tight.predict(bar(NEXT), clock.now)) == (
+        "bar arrived too late: 30.0 s after its close, 20 s are allowed"
+    )
+
+
+def test_volatility_is_the_deviation_of_the_last_sixty_log_returns() -> None:
+    closes = pd.Series(np.exp(np.cumsum(np.tile([0.01, -0.01], 100))))
+    expected = np.std(np.tile([0.01, -0.01], 30) * 1.0, ddof=1)
+    assert volatility(closes) == pytest.approx(expected)
