@@ -12,7 +12,7 @@ import grpc
 from hummingbot import data_path
 from hummingbot.connector.connector_base import ConnectorBase
 from hummingbot.core.clock import Clock as TickClock
-from hummingbot.core.data_type.common import OrderType, TradeType
+from hummingbot.core.data_type.common import OrderType
 from hummingbot.core.event.events import (
     BuyOrderCompletedEvent,
     MarketOrderFailureEvent,
@@ -21,10 +21,6 @@ from hummingbot.core.event.events import (
     SellOrderCompletedEvent,
 )
 from hummingbot.strategy.strategy_v2_base import StrategyV2Base
-from hummingbot.strategy_v2.executors.position_executor.data_types import (
-    PositionExecutorConfig,
-    TripleBarrierConfig,
-)
 from hummingbot.strategy_v2.executors.position_executor.position_executor import PositionExecutor
 from hummingbot.strategy_v2.models.base import RunnableStatus
 from hummingbot.strategy_v2.models.executor_actions import (
@@ -38,6 +34,7 @@ from .ml_signals import paper_exchange
 from .ml_signals.client import CHANNEL_OPTIONS, ReceivedSignal, SignalFeed, Subscription
 from .ml_signals.clock import utc_now
 from .ml_signals.config import MLSignalStrategyConfig
+from .ml_signals.entries import plan_entry
 from .ml_signals.events import Sender
 from .ml_signals.exchange import Exchange
 from .ml_signals.journal import Journal
@@ -45,10 +42,10 @@ from .ml_signals.outcomes import OutcomeLog, outcome_of
 from .ml_signals.positions import PositionBook, Submission, exit_reason, settled_state
 from .ml_signals.reporter import TradeReporter
 from .ml_signals.rules import Action, Decision, ExitReason, RiskState, decide
-from .ml_signals.sizing import Obstacle, Quote, size_entry
+from .ml_signals.sizing import Obstacle, Quote
 from .ml_signals.status import Holding, StatusPage, render
 from .ml_signals.supervisor import supervise
-from .ml_signals.trades import OrderSide, OrderStatus, Position, PositionState
+from .ml_signals.trades import OrderSide, OrderStatus, PositionState
 
 paper_exchange.install()  # Hummingbot imports this script before it builds the connectors
 
@@ -69,11 +66,15 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         self._journal = Journal(Path(data_path()) / f"ml_signals_{config.bot_id}.sqlite")
         address = config.server_address()
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-        subscription = Subscription(config.symbols, config.silence_timeout_s)
-        self._feed = SignalFeed(self._channel, subscription, utc_now)
         self._reporter = TradeReporter(self._channel, self._journal, utc_now)
         sender = Sender(config.bot_id, config.mode, config.connector)
         self._book = PositionBook(self._journal, sender, utc_now, self._reporter.wake)
+        subscription = Subscription(
+            config.symbols, config.silence_timeout_s, self._book.newest_acted_signal_id
+        )
+        self._feed = SignalFeed(
+            self._channel, subscription, utc_now, on_new_count=self._book.forget_signals
+        )
         self._outcomes = OutcomeLog()
         self._executors: dict[str, PositionExecutor] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -182,43 +183,16 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         return quote if isinstance(quote, Obstacle) else self._enter(symbol, received, quote)
 
     def _enter(self, symbol: str, received: ReceivedSignal, quote: Quote) -> Obstacle | None:
-        amount = size_entry(self._rules.quote_size, quote)
-        if isinstance(amount, Obstacle):
-            return amount
-        config = PositionExecutorConfig(
-            timestamp=self.current_timestamp,
-            connector_name=self.config.connector,
-            trading_pair=symbol,
-            side=TradeType.BUY,
-            entry_price=quote.mid,
-            amount=amount,
-            triple_barrier_config=self._barriers(),
-        )
-        position = Position(
-            position_id=config.id,
-            symbol=symbol,
-            signal_id=received.view.id,
-            confidence=received.view.confidence,
-            reference_price=received.reference_price,
-            amount=amount,
-            opened_at=utc_now(),
-        )
-        self._book.opened(position)
+        plan = plan_entry(self.config.connector, self._rules, received, quote, now=utc_now())
+        if isinstance(plan, Obstacle):
+            return plan
+        self._book.opened(plan.position)
         orchestrator = self.executor_orchestrator
         orchestrator.execute_action(
-            CreateExecutorAction(controller_id=EXECUTOR_OWNER, executor_config=config)
+            CreateExecutorAction(controller_id=EXECUTOR_OWNER, executor_config=plan.executor)
         )
         self._executors[symbol] = orchestrator.active_executors[EXECUTOR_OWNER][-1]
         return None
-
-    def _barriers(self) -> TripleBarrierConfig:
-        return TripleBarrierConfig(
-            stop_loss=self._rules.stop_loss,
-            take_profit=self._rules.take_profit,
-            time_limit=self._rules.time_limit_s,
-            open_order_type=OrderType.MARKET,
-            take_profit_order_type=OrderType.MARKET,
-        )
 
     def _close(self, symbol: str, received: ReceivedSignal) -> Obstacle | None:
         executor = self._executors.get(symbol)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -75,25 +75,37 @@ class ReceivedSignal:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What to follow, and after how much silence the line counts as dead."""
+    """What to follow, from which id on, and after how much silence the line counts as dead."""
 
     symbols: Sequence[str]
     silence_timeout_s: float
+    after_id: int = 0
     backoff: Backoff = Backoff()
 
 
 class SignalFeed:
     """Keeps the newest signal of each symbol; `run` follows the server until cancelled."""
 
-    def __init__(self, channel: grpc.aio.Channel, subscription: Subscription, clock: Clock) -> None:
-        """Prepare to follow; nothing is sent before `run`."""
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        subscription: Subscription,
+        clock: Clock,
+        on_new_count: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare to follow; nothing is sent before `run`.
+
+        `on_new_count` is called when the server turns out to count its signals anew, so that ids
+        of before mean nothing any more.
+        """
         self._stub = SignalServiceStub(channel)
         self._subscription = subscription
         self._clock = clock
+        self._on_new_count = on_new_count
         self._latest: dict[str, ReceivedSignal] = {}
         self.state = FeedState.CONNECTING
         self.problem = ""
-        self.last_id = 0
+        self.last_id = subscription.after_id
         self.last_message_at: datetime | None = None
         self.malformed = 0
 
@@ -113,6 +125,8 @@ class SignalFeed:
                 self._lost(f"nothing heard for {self._subscription.silence_timeout_s:g} s")
             except grpc.aio.AioRpcError as error:
                 self._lost(f"{error.code().name}: {error.details()}")
+                if error.code() is grpc.StatusCode.OUT_OF_RANGE:
+                    self._count_anew()
             attempt = 0 if self.last_message_at != heard_before else attempt + 1
             await asyncio.sleep(self._subscription.backoff.delay_s(attempt))
 
@@ -148,6 +162,12 @@ class SignalFeed:
         known = self._latest.get(received.view.symbol)
         if known is None or known.view.id < received.view.id:
             self._latest[received.view.symbol] = received
+
+    def _count_anew(self) -> None:
+        logger.warning("The server counts its signals anew (a new trade log?); so does the bot.")
+        self.last_id = 0
+        self._latest.clear()
+        self._on_new_count()
 
     def _lost(self, problem: str) -> None:
         if self.state is not FeedState.DOWN or problem != self.problem:

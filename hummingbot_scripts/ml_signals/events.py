@@ -7,7 +7,7 @@ from decimal import Decimal
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from .pb.signals_pb2 import TradeEvent
-from .trades import Order, Position, Totals, realised_pnl, slippage_bps
+from .trades import Order, OrderStatus, Position, Totals, realised_pnl, slippage_bps
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,13 @@ class Sender:
 
 
 def trade_event(
-    sender: Sender, position: Position, order: Order, entry: Totals, own: Totals
+    sender: Sender, position: Position, order: Order, *, entry: Totals, own: Totals
 ) -> TradeEvent:
     """Describe `order` whole, without event id and sequence.
 
     `entry` sums the fills of the position's entry orders, `own` those of this order. Before the
-    first fill, amount is as sent and price is the book's middle at that moment.
+    first fill, amount is as sent and price is the book's middle at that moment; an order that
+    is complete while its fills are still unknown counts as open.
     """
     average = own.average_price
     event = TradeEvent(
@@ -40,7 +41,7 @@ def trade_event(
         symbol=order.symbol,
         side=order.side,
         order_type=order.order_type,
-        status=order.status,
+        status=_known_status(order, own),
         price=_written(average or order.reference_price),
         amount=_written(own.amount or order.amount),
         created_at=_stamp(order.created_at),
@@ -53,6 +54,11 @@ def trade_event(
         event.exit_reason = position.exit_reason or ""
         event.pnl_quote = _written(realised_pnl(entry, own))
     return event
+
+
+def _known_status(order: Order, own: Totals) -> OrderStatus:
+    unknown = order.status is OrderStatus.FILLED and not own.amount
+    return OrderStatus.OPEN if unknown else order.status
 
 
 def _written(value: Decimal | None, places: int = 12) -> str:

@@ -102,6 +102,15 @@ class PositionBook:
         """Return the newest signal of this coin that was acted on, 0 if none was."""
         return self._last_acted.get(symbol, 0)
 
+    def forget_signals(self) -> None:
+        """Take the ids of coming signals for new ones, since the server counts anew."""
+        self._last_acted.clear()
+
+    @property
+    def newest_acted_signal_id(self) -> int:
+        """The newest signal of any coin that was acted on, 0 if none was."""
+        return max(self._last_acted.values(), default=0)
+
     def position(self, position_id: str) -> Position:
         """Return one position; raises `KeyError` when there is none."""
         return self._journal.position(position_id)
@@ -217,8 +226,8 @@ class PositionBook:
         position = self._journal.position(order.position_id)
         own = total(self._journal.fills(order.order_id))
         entry = self.entry(order.position_id) if order.is_exit else own
-        payload = trade_event(self._sender, position, order, entry, own).SerializeToString(
-            deterministic=True
-        )
+        payload = trade_event(
+            self._sender, position, order, entry=entry, own=own
+        ).SerializeToString(deterministic=True)
         if payload != self._journal.last_payload(order.order_id):
             self._journal.post(order.order_id, payload)

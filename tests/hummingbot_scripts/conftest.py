@@ -44,6 +44,7 @@ class ScriptedServer(rpc.SignalServiceServicer, rpc.TradingServiceServicer):
     subscriptions: list[pb.StreamSignalsRequest] = field(default_factory=list)
     backlog: list[pb.Signal] = field(default_factory=list)
     silent: bool = False
+    newest_id: int | None = None
     received: list[pb.TradeEvent] = field(default_factory=list)
     lose_answers: int = 0
     unavailable: int = 0
@@ -59,9 +60,11 @@ class ScriptedServer(rpc.SignalServiceServicer, rpc.TradingServiceServicer):
         return server
 
     async def StreamSignals(  # noqa: N802
-        self, request: pb.StreamSignalsRequest, _context: object
+        self, request: pb.StreamSignalsRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[pb.StreamSignalsResponse]:
         self.subscriptions.append(request)
+        if self.newest_id is not None and request.after_id > self.newest_id:
+            await context.abort(grpc.StatusCode.OUT_OF_RANGE, "never given")
         queue: asyncio.Queue[pb.Signal | None] = asyncio.Queue()
         self._queues.append(queue)
         if not self.silent:

@@ -26,7 +26,7 @@ QUICK = Backoff(0.01, 0.05)
 async def following(
     channel: grpc.aio.Channel, now: datetime, silence_timeout_s: float = 30
 ) -> AsyncIterator[SignalFeed]:
-    subscription = Subscription(["BTC-USD"], silence_timeout_s, QUICK)
+    subscription = Subscription(["BTC-USD"], silence_timeout_s, backoff=QUICK)
     feed = SignalFeed(channel, subscription, lambda: now)
     task = asyncio.create_task(feed.run())
     try:
@@ -87,6 +87,21 @@ async def test_a_server_that_is_down_at_first_is_found_later(
             late = await server.start(server.address)
             await wait_until(lambda: feed.state is FeedState.CONNECTED)
         await late.stop(None)
+
+
+async def test_a_server_that_counts_anew_is_followed_from_its_beginning(
+    server: Any, channel: grpc.aio.Channel, now: datetime, make_signal: Any, wait_until: Any
+) -> None:
+    server.newest_id = 3
+    server.publish(make_signal(3))
+    forgotten: list[bool] = []
+    subscription = Subscription(["BTC-USD"], 30, after_id=900, backoff=QUICK)
+    feed = SignalFeed(channel, subscription, lambda: now, lambda: forgotten.append(True))
+    task = asyncio.create_task(feed.run())
+    await wait_until(lambda: feed.latest("BTC-USD") is not None)
+    task.cancel()
+    assert forgotten == [True]
+    assert [request.after_id for request in server.subscriptions] == [900, 0]
 
 
 async def test_an_older_signal_never_replaces_a_newer_one(

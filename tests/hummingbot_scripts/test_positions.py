@@ -108,6 +108,7 @@ def test_a_fill_that_comes_after_the_end_still_corrects_the_profit(
     book.ended("s1", OrderStatus.FILLED)
     book.finished("p1", PositionState.CLOSED, ExitReason.STOP_LOSS)
     assert _events(journal)[-1].pnl_quote == ""
+    assert _events(journal)[-1].status == "OPEN"
     book.filled(_fill("s1", "t2", 59_000, "0.01", now), None)
     last = _events(journal)[-1]
     assert (last.status, last.exit_reason) == ("FILLED", "STOP_LOSS")
