@@ -25,7 +25,8 @@ class ModelCard:
 
     `id` is the name of its profile. `feature_hashes` has one hash a feature, so that a mismatch
     can be named. `trade_count_features` need trade counts, which the live stream lacks: a model
-    that has any cannot be served. `rounds` counts the boosting rounds kept.
+    that has any cannot be served. `rounds` counts the boosting rounds kept; `gain_shares` is each
+    used feature's share of the gain, largest first: empty means that the model is a constant.
     """
 
     id: str
@@ -40,6 +41,7 @@ class ModelCard:
     trade_count_features: tuple[str, ...]
     windows: Windows
     rounds: int
+    gain_shares: dict[str, float]
     data_fingerprint: str
     package_versions: dict[str, str]
     code_version: str

@@ -18,14 +18,21 @@ SHIFT_PRIOR_SD = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Probabilities are `softmax(slope * logits + shifts)`; `slope` is at least 0."""
+    """Probabilities are `softmax(center + slope * (logits - center) + shifts)`.
 
+    `center` is the mean logit of each class: the slope scales what sets a row apart, not the base
+    rate. `slope` is at least 0.
+    """
+
+    center: tuple[float, ...]
     slope: float
     shifts: tuple[float, ...]
 
     def apply(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return probabilities (rows, classes) that sum to 1 in each row."""
-        return np.exp(_log_softmax(self.slope * logits + np.asarray(self.shifts)))
+        center = np.asarray(self.center)
+        apart = self.slope * (logits - center)
+        return np.exp(_log_softmax(center + apart + np.asarray(self.shifts)))
 
 
 def fit_calibration(
@@ -38,32 +45,38 @@ def fit_calibration(
     turn the booster's order round, so 0 (always the base rate) is the least.
     """
     class_count = logits.shape[1]
+    center = logits.mean(axis=0)
     found = minimize(
         _loss_and_gradient,
         np.array([1.0] + [0.0] * class_count),
-        args=(logits, labels.astype(np.int64), independent_rows),
+        args=(logits - center, center, labels.astype(np.int64), independent_rows),
         jac=True,
         method="L-BFGS-B",
         bounds=[(0.0, None)] + [(None, None)] * class_count,
     )
-    return Calibration(float(found.x[0]), tuple(float(shift) for shift in found.x[1:]))
+    return Calibration(
+        center=tuple(float(logit) for logit in center),
+        slope=float(found.x[0]),
+        shifts=tuple(float(shift) for shift in found.x[1:]),
+    )
 
 
 def _loss_and_gradient(
     parameters: NDArray[np.float64],
-    logits: NDArray[np.float64],
+    apart: NDArray[np.float64],
+    center: NDArray[np.float64],
     labels: NDArray[np.int64],
     independent_rows: float,
 ) -> tuple[float, NDArray[np.float64]]:
     slope, shifts = parameters[0], parameters[1:]
-    log_probabilities = _log_softmax(slope * logits + shifts)
+    log_probabilities = _log_softmax(center + slope * apart + shifts)
     rows = np.arange(len(labels))
     error = np.exp(log_probabilities)
     error[rows, labels] -= 1.0
     prior = (slope - 1.0) ** 2 / SLOPE_PRIOR_SD**2 + (shifts**2).sum() / SHIFT_PRIOR_SD**2
     loss = -independent_rows * log_probabilities[rows, labels].mean() + prior / 2
     gradient = independent_rows * np.array(
-        [(error * logits).sum(axis=1).mean(), *error.mean(axis=0)]
+        [(error * apart).sum(axis=1).mean(), *error.mean(axis=0)]
     )
     gradient[0] += (slope - 1.0) / SLOPE_PRIOR_SD**2
     gradient[1:] += shifts / SHIFT_PRIOR_SD**2

@@ -21,12 +21,14 @@ THREADS = 2
 class FittedBooster:
     """A booster cut at its best round, in XGBoost's UBJSON form.
 
-    `log_loss` is that of the validation part at the best round, in nats.
+    `log_loss` is that of the validation part at the best round, in nats. `gain_shares` is each
+    used feature's share of what all splits gained, largest first; empty when no split was worth it.
     """
 
     raw: bytes
     rounds: int
     log_loss: float
+    gain_shares: dict[str, float]
 
 
 def fit_booster(
@@ -59,6 +61,7 @@ def fit_booster(
         raw=bytes(best.save_raw("ubj")),
         rounds=int(booster.best_iteration) + 1,
         log_loss=float(booster.best_score),
+        gain_shares=_gain_shares(best, dataset.names),
     )
 
 
@@ -81,6 +84,13 @@ def logits(
     if class_count == 2:
         return np.hstack([np.zeros_like(margin), margin])
     return margin
+
+
+def _gain_shares(booster: xgb.Booster, names: tuple[str, ...]) -> dict[str, float]:
+    gains = booster.get_score(importance_type="total_gain")
+    total = sum(gains.values())
+    largest_first = sorted(gains, key=lambda position: -gains[position])
+    return {names[int(position[1:])]: gains[position] / total for position in largest_first}
 
 
 def _matrix(

@@ -74,6 +74,7 @@ def train(
         trade_count_features=_needing_trade_counts(spec.profile, names),
         windows=windows_of(split, dataset.time, dataset.known_at),
         rounds=fit.booster.rounds,
+        gain_shares=fit.booster.gain_shares,
         data_fingerprint=fingerprint(bars_by_symbol),
         package_versions={package: version(package) for package in PACKAGES},
         code_version=__version__,

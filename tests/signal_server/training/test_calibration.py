@@ -29,6 +29,19 @@ def test_a_shift_of_the_base_rate_is_found():
     assert probabilities[:, 1].mean() == pytest.approx(labels.mean(), abs=0.005)
 
 
+def test_a_slope_of_zero_is_the_base_rate():
+    calibration = Calibration(center=(0.0, 2.0), slope=0.0, shifts=(0.0, 0.0))
+    probabilities = calibration.apply(np.array([[0.0, 5.0], [0.0, -5.0]]))
+    assert probabilities[:, 1] == pytest.approx(1 / (1 + np.exp(-2.0)))
+
+
+def test_a_wild_calibration_period_does_not_pass_for_overconfidence():
+    rng = np.random.default_rng(0)
+    logits = np.array([0.0, 2.5, 0.0]) + rng.normal(0, 0.02, (3000, 3))
+    labels = rng.choice(3, 3000, p=[0.1, 0.8, 0.1]).astype(np.int8)
+    assert fit_calibration(logits, labels, 1500).slope == pytest.approx(1.0, abs=0.1)
+
+
 def test_few_independent_rows_change_little():
     logits, labels = _rows(2_000, 3.0)
     few, many = (fit_calibration(logits, labels, count) for count in (2, 2_000))
@@ -49,7 +62,7 @@ def test_logits_that_are_wrong_way_round_are_flattened_but_never_turned():
 )
 def test_probabilities_sum_to_one_and_are_never_negative(slope, shifts, seed):
     logits = np.random.default_rng(seed).normal(0, 200, (20, len(shifts)))
-    probabilities = Calibration(slope, tuple(shifts)).apply(logits)
+    probabilities = Calibration((0.5,) * len(shifts), slope, tuple(shifts)).apply(logits)
     assert np.isfinite(probabilities).all()
     assert (probabilities >= 0).all()
     assert probabilities.sum(axis=1) == pytest.approx(1.0)

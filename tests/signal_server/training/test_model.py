@@ -73,6 +73,19 @@ def test_two_class_logits_are_zero_for_the_first_class(make_dataset, make_traini
     assert (found[:, 0] == 0).all()
 
 
+def test_gain_shares_name_what_the_trees_use_largest_first(make_dataset, make_training):
+    shares = _fit(make_dataset(momentum=0.5), make_training()).gain_shares
+    assert next(iter(shares)) == "return_lag_0"
+    assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_trees_that_never_split_have_no_gain_shares(make_dataset, make_training):
+    training = make_training()
+    booster = training.booster.model_copy(update={"min_child_weight": 1e6})
+    constant = _fit(make_dataset(), training.model_copy(update={"booster": booster}))
+    assert constant.gain_shares == {}
+
+
 def test_one_class_is_refused(make_dataset, make_training):
     dataset = make_dataset()
     one = replace(dataset, labels=np.zeros_like(dataset.labels))
