@@ -1,0 +1,65 @@
+"""Moves in units of their own volatility, and the slower surroundings of the newest bar."""
+
+import pandas as pd
+
+from signal_server.features.feature import Feature, Group
+from signal_server.features.indicators import Indicators, log, ratio
+from signal_server.features.price_action import range_position
+from signal_server.features.volume import signed_volume, volume_ratio
+
+_VOLATILITY_BARS = 240
+
+
+def _scaled_return(length: int) -> Feature:
+    def compute(of: Indicators) -> pd.Series:
+        move = log(of.close / of.close.shift(length))
+        return ratio(move, of.volatility(_VOLATILITY_BARS) * length**0.5, 0.0)
+
+    return Feature(
+        f"scaled_return_{length}",
+        Group.SCALED,
+        f"log return over {length} bars in standard deviations of such a move; 0 if none moved",
+        ("close",),
+        max(length, _VOLATILITY_BARS) + 1,
+        compute,
+    )
+
+
+def _scaled_distance(length: int) -> Feature:
+    def compute(of: Indicators) -> pd.Series:
+        distance = of.close / of.sma("close", length) - 1
+        return ratio(distance, of.volatility(_VOLATILITY_BARS) * length**0.5, 0.0)
+
+    return Feature(
+        f"scaled_distance_{length}",
+        Group.SCALED,
+        f"distance from the {length}-bar mean in standard deviations; 0 if nothing moved",
+        ("close",),
+        max(length, _VOLATILITY_BARS) + 1,
+        compute,
+    )
+
+
+def _volatility_ratio(fast: int, slow: int) -> Feature:
+    return Feature(
+        f"volatility_ratio_{fast}_{slow}",
+        Group.SCALED,
+        f"volatility over {fast} bars against {slow} bars; 1 when nothing moved",
+        ("close",),
+        slow + 1,
+        lambda of: ratio(of.volatility(fast), of.volatility(slow), 1.0),
+    )
+
+
+SCALED = (
+    *(_scaled_return(length) for length in (1, 5, 15, 30, 60, 120, 240, 480, 1440)),
+    _scaled_distance(240),
+    _scaled_distance(1440),
+    _volatility_ratio(60, 240),
+    _volatility_ratio(240, 1440),
+    range_position(60, Group.SCALED),
+    range_position(240, Group.SCALED),
+    range_position(1440, Group.SCALED),
+    signed_volume(60, Group.SCALED),
+    volume_ratio(240, Group.SCALED),
+)
