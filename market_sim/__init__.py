@@ -1,1 +1,1 @@
-"""Local stand-ins for Polygon.io and Kraken over real sockets, for the demo, tests and benchmarks."""
+"""Local stand-ins for Polygon.io and Kraken over real sockets: for demo, tests and benchmarks."""

@@ -1,0 +1,203 @@
+"""Polygon.io's REST interface as far as history needs it: aggregates and reference tickers."""
+
+import json
+import re
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+
+from market_sim.faults import FaultName, FaultSwitch
+from market_sim.market import SimBar, SimMarket
+
+DEFAULT_LIMIT = 5_000
+MAX_LIMIT = 50_000
+_TIMESPANS = {"second": 1, "minute": 60}
+_RATE_WINDOW_S = 60.0
+
+
+@dataclass(slots=True)
+class PolygonRest:
+    """Serves one market; `calls_per_minute` 0 is an unlimited plan."""
+
+    market: SimMarket
+    api_key: str
+    faults: FaultSwitch
+    calls_per_minute: int = 0
+    calls: deque[float] = field(default_factory=deque)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes for an aiohttp application."""
+        aggregates = "/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{start}/{end}"
+        return [
+            web.get(aggregates, self.aggregates),
+            web.get("/v3/reference/tickers", self.tickers),
+        ]
+
+    async def aggregates(self, request: web.Request) -> web.Response:
+        """Answer one page of bars, with `next_url` while there are more."""
+        refusal = self._refuse(request)
+        if refusal is not None:
+            return refusal
+        if _TIMESPANS.get(request.match_info["timespan"]) != self.market.bar_seconds:
+            return _error(400, "this stand-in serves bars of one length; ask for that timespan")
+        try:
+            query = _Query.parse(request)
+        except ValueError as error:
+            return _error(400, str(error))
+        return self._page(request, query)
+
+    async def tickers(self, request: web.Request) -> web.Response:
+        """Answer the reference data of one ticker or of all."""
+        refusal = self._refuse(request)
+        if refusal is not None:
+            return refusal
+        wanted = request.query.get("ticker")
+        rows = [_reference(symbol) for symbol in self.market.symbols]
+        found = [row for row in rows if wanted in (None, row["ticker"])]
+        return web.json_response(
+            {"results": found, "status": "OK", "request_id": _request_id(), "count": len(found)}
+        )
+
+    def _page(self, request: web.Request, query: "_Query") -> web.Response:
+        bars = self._bars(query)
+        page = bars[query.offset : query.offset + query.limit]
+        body: dict[str, Any] = {
+            "ticker": query.ticker,
+            "queryCount": len(page),
+            "resultsCount": len(page),
+            "adjusted": True,
+            "status": "OK",
+            "request_id": _request_id(),
+            "count": len(page),
+        }
+        # As the real one: no key at all instead of an empty list.
+        if page and not self.faults.strikes(FaultName.REST_EMPTY_PAGE):
+            body["results"] = [aggregate(bar) for bar in page]
+        if query.offset + query.limit < len(bars):
+            body["next_url"] = _next_url(request, query)
+        text = json.dumps(body)
+        if self.faults.strikes(FaultName.REST_BROKEN_JSON):
+            text = text[: len(text) // 2]
+        return web.Response(text=text, content_type="application/json")
+
+    def _bars(self, query: "_Query") -> list[SimBar]:
+        symbol = {_ticker(symbol): symbol for symbol in self.market.symbols}.get(query.ticker)
+        if symbol is None:
+            return []
+        now = datetime.now(UTC)
+        length = timedelta(seconds=self.market.bar_seconds)
+        finished_before = now - length
+        bars = self.market.bars(symbol, query.start, min(query.end, finished_before))
+        under_way = self.market.unfinished_bar(symbol, now)
+        if under_way is not None and query.start <= under_way.start < query.end:
+            bars.append(under_way)
+        return bars if query.ascending else bars[::-1]
+
+    def _refuse(self, request: web.Request) -> web.Response | None:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        given = given or request.query.get("apiKey", "")
+        if not given:
+            return _error(401, "API Key was not provided")
+        if given != self.api_key:
+            return _error(401, "Unknown API Key")
+        if self.faults.strikes(FaultName.REST_SERVER_ERROR):
+            return _error(502, "bad gateway")
+        if self._over_the_limit() or self.faults.strikes(FaultName.REST_RATE_LIMIT):
+            return _error(429, "You've exceeded the maximum requests per minute")
+        return None
+
+    def _over_the_limit(self) -> bool:
+        now = time.monotonic()
+        while self.calls and self.calls[0] < now - _RATE_WINDOW_S:
+            self.calls.popleft()
+        if self.calls_per_minute and len(self.calls) >= self.calls_per_minute:
+            return True
+        self.calls.append(now)
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    ticker: str
+    start: datetime
+    end: datetime
+    limit: int
+    offset: int
+    ascending: bool
+
+    @classmethod
+    def parse(cls, request: web.Request) -> "_Query":
+        limit = int(request.query.get("limit", DEFAULT_LIMIT))
+        if not 0 < limit <= MAX_LIMIT:
+            raise ValueError(f"limit must lie between 1 and {MAX_LIMIT}")
+        if request.match_info["multiplier"] != "1":
+            raise ValueError("this stand-in serves multiplier 1 only")
+        start, _ = _interval(request.match_info["start"])
+        _, end = _interval(request.match_info["end"])
+        return cls(
+            ticker=request.match_info["ticker"],
+            start=start,
+            end=end,
+            limit=limit,
+            offset=int(request.query.get("cursor", "0")),
+            ascending=request.query.get("sort", "asc") == "asc",
+        )
+
+
+def aggregate(bar: SimBar) -> dict[str, Any]:
+    """Return a bar in REST's form: `t` is its start in ms, `n` its trades."""
+    return {
+        "v": bar.volume,
+        "vw": bar.vwap,
+        "o": bar.open,
+        "c": bar.close,
+        "h": bar.high,
+        "l": bar.low,
+        "t": int(bar.start.timestamp() * 1000),
+        "n": bar.transactions,
+    }
+
+
+def _interval(text: str) -> tuple[datetime, datetime]:
+    """Return [begin, end) of a date, or of the millisecond of a timestamp."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        return day, day + timedelta(days=1)
+    moment = datetime.fromtimestamp(int(text) / 1000, UTC)
+    return moment, moment + timedelta(milliseconds=1)
+
+
+def _next_url(request: web.Request, query: _Query) -> str:
+    names = {**request.query, "cursor": str(query.offset + query.limit)}
+    names.pop("apiKey", None)
+    return str(request.url.with_query(names))
+
+
+def _reference(symbol: str) -> dict[str, Any]:
+    base, quote = symbol.split("-")
+    return {
+        "ticker": _ticker(symbol),
+        "name": f"{base} - {quote}",
+        "market": "crypto",
+        "locale": "global",
+        "active": True,
+        "currency_symbol": quote,
+        "base_currency_symbol": base,
+    }
+
+
+def _ticker(symbol: str) -> str:
+    return "X:" + symbol.replace("-", "")
+
+
+def _request_id() -> str:
+    return f"{time.monotonic_ns():x}"
+
+
+def _error(status: int, message: str) -> web.Response:
+    body = {"status": "ERROR", "request_id": _request_id(), "error": message}
+    return web.json_response(body, status=status)
