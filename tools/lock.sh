@@ -3,8 +3,8 @@
 # Extra arguments go to uv, for example --upgrade-package xgboost.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-uv=${UV:-uv}
-if ! "$uv" --version >/dev/null 2>&1; then uv=.cache/uv/bin/uv; fi
+source tools/toolchain.sh
+find_uv || fail "uv is not installed; run make setup first"
 export UV_CUSTOM_COMPILE_COMMAND="make lock"
 compile() {
   "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
