@@ -158,6 +158,10 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         """Show positions, last signals with their age, and why nothing is done."""
         return f"{super().format_status()}\n\n{render(self._status_page())}"
 
+    def balance_warning(self, market_trading_pair_tuples: list[Any]) -> list[str]:  # noqa: ARG002
+        """Return nothing: the base class warns of coins not owned, and none are at the start."""
+        return []
+
     def _consider(self, symbol: str) -> None:
         received = self._feed.latest(symbol)
         state = RiskState(

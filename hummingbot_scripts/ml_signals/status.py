@@ -74,7 +74,7 @@ def _outbox_notes(page: StatusPage) -> str:
 def _holding(item: Holding, now: datetime) -> str:
     position = item.position
     age_s = (now - position.opened_at).total_seconds()
-    price = "entry pending" if item.entry_price is None else f"entry {item.entry_price:f}"
+    price = "entry pending" if item.entry_price is None else f"entry {float(item.entry_price):.8g}"
     pnl = "" if item.net_pnl_share is None else f", net {item.net_pnl_share * 100:+.2f}%"
     note = ", closing" if item.closing else ""
     if not item.watched:
