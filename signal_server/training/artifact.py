@@ -165,7 +165,7 @@ def _require_shape(booster: xgb.Booster, manifest: Manifest, calibration: Calibr
             f"the booster takes {booster.num_features()} features, its manifest names {names}; "
             "train the model again"
         )
-    if len(calibration.shifts) != classes or not np.isfinite(calibration.shifts).all():
+    if len(calibration.center) != classes or not np.isfinite(calibration.center).all():
         raise ModelError(f"the calibration is not one of {classes} classes; train the model again")
 
 

@@ -19,7 +19,7 @@ from signal_server.training.model import FittedBooster, fit_booster, logits, ope
 from signal_server.training.splits import Part, Split, split_by_time, windows_of
 from signal_server.training.validation import Evaluation, Validation, validate
 
-PACKAGES = ("xgboost", "numpy", "pandas", "pandas-ta", "TA-Lib", "scipy")
+PACKAGES = ("xgboost", "numpy", "pandas", "pandas-ta", "TA-Lib")
 
 Report = Callable[[str, float], None]
 """Takes a stage's name and the share of it that is done, 0 to 1."""

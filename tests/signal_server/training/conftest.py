@@ -108,25 +108,25 @@ def _spec(
     return TrainingSpec("planted", profile, _training(**changes), 60)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_training() -> MakeTraining:
     """Training settings with some changed."""
     return _training
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_dataset() -> MakeDataset:
     """Rows of a random walk, or of one with momentum: UP/DOWN over the next three rows."""
     return _dataset
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_bars() -> MakeBars:
     """One-minute bars of a random walk, or of one with momentum."""
     return _bars
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_spec() -> MakeSpec:
     """A spec whose horizon is 300 s; keyword arguments change the training settings."""
     return _spec

@@ -29,7 +29,7 @@ class SteppingClock:
         return self.now
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trained(make_bars, make_spec) -> TrainedModel:
     bars = {"BTC-USD": make_bars(momentum=0.5, count=2000)}
     return train(bars, make_spec(), lambda _stage, _share: None)

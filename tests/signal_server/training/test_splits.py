@@ -5,16 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signal_server.core.errors import NoHistoryError
 from signal_server.training.splits import split_by_time, windows_of
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None)
 @given(gap_seed=st.integers(0, 10_000), rows=st.integers(400, 900), horizon_s=st.integers(1, 3600))
 def test_no_label_of_a_part_is_known_after_the_next_part_begins(
     make_training, gap_seed, rows, horizon_s

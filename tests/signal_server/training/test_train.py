@@ -31,9 +31,9 @@ def test_random_walks_give_no_edge_and_intervals_that_contain_the_majority_rate(
     make_dataset, make_spec
 ):
     spec = make_spec(horizon_s=900)
-    results = [_fit_and_evaluate(make_dataset(seed=seed), spec) for seed in range(12)]
+    results = [_fit_and_evaluate(make_dataset(seed=seed), spec) for seed in range(8)]
     assert {result.verdict for result in results} == {Verdict.NO_EDGE}
-    assert sum(r.accuracy_interval.contains(r.majority_rate) for r in results) >= 10
+    assert sum(r.accuracy_interval.contains(r.majority_rate) for r in results) >= 7
     assert all(r.log_loss == pytest.approx(r.chance_log_loss, abs=0.01) for r in results)
 
 
@@ -107,7 +107,7 @@ def test_a_random_walk_in_bars_has_no_edge(make_bars, make_spec):
 def test_a_trend_profile_has_three_classes(make_bars, make_spec):
     trained = _train({"BTC-USD": make_bars(count=4000)}, make_spec(kind=LabelKind.TREND))
     assert trained.card.classes == (Direction.DOWN, Direction.FLAT, Direction.UP)
-    assert len(trained.calibration.shifts) == 3
+    assert len(trained.calibration.center) == 3
     assert trained.card.validation.chance_log_loss == pytest.approx(np.log(3))
 
 
