@@ -101,11 +101,13 @@ def summary_table(result: BacktestResult) -> Table:
     """Return the figures as a table for the terminal."""
     window = result.manifest.windows.test
     period = f"{window.start:%Y-%m-%d %H:%M} to {window.last_known_at:%Y-%m-%d %H:%M} UTC"
-    table = Table(title=f"Backtest of {result.manifest.id} {result.manifest.version}, {period}")
-    table.add_column("")
-    table.add_column("", justify="right")
+    table = Table(title=f"Backtest of {result.manifest.id}", caption=period)
+    table.add_column("figure")
+    table.add_column("value", justify="right")
     for name, text in _rows(result.metrics, result.simulation.signals):
         table.add_row(name, text)
+    for reason, number in sorted(result.simulation.undecided.items(), key=lambda one: -one[1]):
+        table.add_row(f"no trade: {reason}", f"{number:,}")
     return table
 
 
