@@ -1,1 +1,1 @@
-"""The `signal-server` command: the only place that wires everything."""
+"""The command line: the only place that wires the parts together."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from signal_server.core.clock import Clock
 from signal_server.core.domain import Bar
+from signal_server.core.errors import SignalServerError
 from signal_server.journal.health import Metric, record_metrics
 from signal_server.journal.journal import Journal
 from signal_server.journal.outcomes import BarReader, fill_outcomes
@@ -122,7 +123,11 @@ class Bookkeeping:
     async def run(self) -> None:
         """Fill in outcomes and store measurements for ever; its first round catches up."""
         while True:
-            await self.once()
+            try:
+                await self.once()
+            except SignalServerError as error:
+                # A damaged file of bars or a busy log must not stop the signals.
+                logger.error("bookkeeping is behind: %s", error)
             await asyncio.sleep(self.every_s)
 
     async def once(self) -> None:

@@ -5,9 +5,7 @@ from datetime import timedelta
 import pandas as pd
 
 from signal_server.core.domain import BAR_COLUMNS, Bar
-
-MISSING_SHARE = 0.1
-MISSING_BARS = 5
+from signal_server.core.gaps import missing_allowed
 
 
 class BarTail:
@@ -38,16 +36,13 @@ class BarTail:
     def problem(self) -> str:
         """Say why the bars do not suffice for a prediction; empty if they do.
 
-        Vendors send no bar for an interval without trades, so some may be missing: up to a tenth
-        and five.
+        Vendors send no bar for an interval without trades, so a few may be missing.
         """
         have = len(self._frame)
         if have < self._length:
             return f"{have} of {self._length} bars of history; backfill, or wait"
         span = self._frame.index[-1] - self._frame.index[0]
-        expected = span // timedelta(seconds=self._bar_seconds) + 1
-        if expected - have > MISSING_SHARE * have + MISSING_BARS:
-            return (
-                f"{expected - have} bars are missing among the last {expected}; backfill, or wait"
-            )
+        missing = span // timedelta(seconds=self._bar_seconds) + 1 - have
+        if missing > missing_allowed(have):
+            return f"{missing} bars are missing among the last {have}; backfill, or wait"
         return ""

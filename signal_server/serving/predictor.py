@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import numpy as np
 import pandas as pd
 
 from signal_server.core.clock import Clock
 from signal_server.core.domain import Bar, Direction, Signal
 from signal_server.core.errors import ModelError
+from signal_server.features.catalogue import realized_volatility
 from signal_server.journal.predictions import Prediction
 from signal_server.serving.history import BarTail
 from signal_server.serving.served import ServedModel
@@ -113,7 +113,8 @@ class Predictor:
             probabilities = _probabilities(self._model.predict(row))
         except ModelError as error:
             return self._refuse(bar, RefusalReason.MODEL_OUTPUT, str(error))
-        signal = self._signal(bar, probabilities, volatility(bars["close"]), received_at)
+        recent = realized_volatility(bars.iloc[-(VOLATILITY_BARS + 1) :], VOLATILITY_BARS)
+        signal = self._signal(bar, probabilities, float(recent.iloc[-1]), received_at)
         features = {str(name): float(value) for name, value in row.iloc[0].items()}
         return Prediction(signal, features, self._model.threshold_bps)
 
@@ -142,12 +143,6 @@ class Predictor:
             schema_hash=self._model.schema_hash,
             bar_received_at=received_at,
         )
-
-
-def volatility(closes: "pd.Series[float]") -> float:
-    """Return the standard deviation of the last 60 one-bar log returns."""
-    last = closes.to_numpy(dtype=np.float64)[-(VOLATILITY_BARS + 1) :]
-    return float(np.diff(np.log(last)).std(ddof=1))
 
 
 def _probabilities(predicted: pd.DataFrame) -> dict[Direction, float]:

@@ -70,7 +70,8 @@ class SignalService(rpc.SignalServiceServicer):
         """Send what the client missed, then every signal as it is issued, with heartbeats.
 
         Resumed with `after_id`: all signals with a greater id, the newest thousand at most.
-        Without: the newest signal of each symbol that is still valid.
+        Without: the newest signal of each symbol that is still valid. Then a heartbeat at once,
+        which tells the client that it is up to date.
         """
         symbols = list(request.symbols) or list(self._serving.symbols)
         await self._check_followed(symbols, context)
@@ -99,10 +100,10 @@ class SignalService(rpc.SignalServiceServicer):
         self, subscription: Subscription, after_id: int
     ) -> AsyncIterator[pb.StreamSignalsResponse]:
         missed = self._missed(subscription.symbols, after_id)
-        yield self._response(missed[0] if missed else None)
-        sent_id = max([after_id, *(signal.id for signal in missed)])
-        for signal in missed[1:]:
+        for signal in missed:
             yield self._response(signal)
+        yield self._response(None)
+        sent_id = max([after_id, *(signal.id for signal in missed)])
         while True:
             news = await subscription.next(self._serving.heartbeat_s)
             # A signal may be in the log and in the queue when the subscription began between.

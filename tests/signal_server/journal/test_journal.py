@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signal_server.core.config import LabelConfig, LabelKind
 from signal_server.core.domain import Direction
 from signal_server.core.errors import JournalError
 from signal_server.journal.health import Metric, newest_metrics, record_metrics
@@ -31,6 +33,7 @@ from signal_server.journal.trades import (
     read_positions,
     record_trade_events,
 )
+from signal_server.labels import classes, make_labels
 from tests.signal_server.journal.records import NOON, closing, event, prediction
 
 
@@ -188,6 +191,26 @@ def test_without_any_bar_in_the_horizon_the_price_has_not_moved(journal: Journal
 )
 def test_a_move_belongs_to_a_class(move: float, threshold_bps: float, expected: Direction) -> None:
     assert outcome_class(move, threshold_bps) is expected
+
+
+@given(
+    returns=st.lists(st.sampled_from([-30e-4, -20e-4, 0.0, 20e-4, 30e-4]), min_size=2, max_size=9),
+    label=st.sampled_from(
+        [
+            LabelConfig(kind=LabelKind.DIRECTION, horizon_s=60),
+            LabelConfig(kind=LabelKind.TREND, horizon_s=60, threshold_bps=20),
+        ]
+    ),
+)
+def test_an_outcome_is_the_class_that_training_labels(
+    returns: list[float], label: LabelConfig
+) -> None:
+    closes = 100.0 * np.cumprod(1.0 + np.array(returns))
+    index = pd.date_range(NOON, periods=len(closes), freq="60s")
+    labelled = make_labels(pd.DataFrame({"close": closes}, index=index), label).dropna()
+    for _, row in labelled.iterrows():
+        expected = classes(label.kind)[int(row["label"])]
+        assert outcome_class(row["forward_return"], label.threshold_bps) is expected
 
 
 def test_a_days_accuracy_follows_the_outcomes(journal: Journal) -> None:

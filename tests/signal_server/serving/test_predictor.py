@@ -11,7 +11,6 @@ from signal_server.serving.predictor import (
     Predictor,
     Refusal,
     RefusalReason,
-    volatility,
 )
 from tests.signal_server.serving.world import FRESHNESS, NOON, HandClock, bar, bars, model
 
@@ -122,6 +121,10 @@ def test_a_refusal_says_why_in_words() -> None:
 
 
 def test_volatility_is_the_deviation_of_the_last_sixty_log_returns() -> None:
-    closes = pd.Series(np.exp(np.cumsum(np.tile([0.01, -0.01], 100))))
-    expected = np.std(np.tile([0.01, -0.01], 30) * 1.0, ddof=1)
-    assert volatility(closes) == pytest.approx(expected)
+    stored = bars(100)
+    made = predictor(HandClock(NOON), stored.iloc[:-1]).predict(
+        bar(NOON, close=float(stored["close"].iloc[-1])), NOON
+    )
+    assert isinstance(made, Prediction)
+    expected = np.diff(np.log(stored["close"].to_numpy()[-61:])).std(ddof=1)
+    assert made.signal.volatility == pytest.approx(expected)

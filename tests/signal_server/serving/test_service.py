@@ -100,6 +100,7 @@ async def test_a_resuming_subscriber_misses_nothing_and_gets_nothing_twice(world
             await world.issue()
         stream = client.stream(after_id=2)
         assert [(await read(stream)).signal.id for _ in range(3)] == [3, 4, 5]
+        assert not (await read(stream)).HasField("signal")
         await world.issue()
         assert (await read(stream)).signal.id == 6
 

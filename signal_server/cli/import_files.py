@@ -1,0 +1,34 @@
+"""`signal-server import`: bars from files into the bar store."""
+
+from pathlib import Path
+
+import click
+
+from signal_server.cli.session import Session, pass_session
+
+
+@click.command(name="import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--symbol", help="The files' symbol; read from the file or its name by default.")
+@pass_session
+def command(session: Session, files: tuple[Path, ...], symbol: str | None) -> None:
+    """Import bars from Parquet, Polygon flat files (.csv.gz) or Kraken OHLCVT archives.
+
+    The format is found from the content. A file that cannot be read whole is not imported.
+    """
+    from signal_server.cli.backfill import describe_span
+    from signal_server.cli.screen import make_console, progress_bars
+    from signal_server.market.imports import import_file
+    from signal_server.market.store import BarStore
+
+    settings = session.settings
+    store = BarStore(settings.bars_dir, settings.bar_seconds)
+    imported: set[str] = set()
+    with progress_bars() as report:
+        for path in files:
+            report(path.name, 0.0)
+            imported |= set(import_file(path, store, symbol))
+            report(path.name, 1.0)
+    console = make_console()
+    for name in sorted(imported):
+        console.print(describe_span(store.span(name), name))

@@ -1,0 +1,55 @@
+"""The terminal: one console, progress bars, and tables that keep their columns when piped."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+PIPED_WIDTH = 160
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Return a console; one that is no terminal is wide, so that no column is cut."""
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, PIPED_WIDTH)
+    return console
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, float], None]]:
+    """Show one bar for every stage that is reported; yields `report(stage, share)`.
+
+    `share` is the part of the stage that is done, 0 to 1.
+    """
+    columns = (
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=make_console(stderr=True)) as progress:
+
+        def report(stage: str, share: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=1.0)
+            progress.update(tasks[stage], completed=min(share, 1.0))
+
+        yield report
+
+
+def signed(value: float | None, places: int = 2) -> str:
+    """Return a gain or loss with its sign, green or red; empty if unknown."""
+    if value is None:
+        return ""
+    text = f"{value:+,.{places}f}"
+    return text if value == 0 else f"[{'green' if value > 0 else 'red'}]{text}[/]"
+
+
+def priced(value: float | None) -> str:
+    """Return a price or size with six significant digits at least; empty if unknown."""
+    if value is None:
+        return ""
+    return f"{value:,.2f}" if abs(value) >= 1000 else f"{value:.6g}"

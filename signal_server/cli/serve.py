@@ -1,0 +1,182 @@
+"""`signal-server serve`: live bars in, signals out, trades in."""
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from signal_server.cli.session import Session, pass_session
+from signal_server.core.clock import utc_now
+
+if TYPE_CHECKING:
+    from signal_server.core.config import Settings
+    from signal_server.journal.journal import Journal
+    from signal_server.serving.engine import Engine
+    from signal_server.serving.hub import Hub
+    from signal_server.serving.server import SignalServer
+    from signal_server.serving.service import Serving
+    from signal_server.training.artifact import Model
+
+LONGEST_BOOKKEEPING_S = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+@click.command(name="serve")
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path),
+    help="Write a JSON object with the address here once the server answers.",
+)
+@pass_session
+def command(session: Session, ready_file: Path | None) -> None:
+    """Follow the live bars and serve signals over gRPC, until SIGTERM or Ctrl-C.
+
+    Serves the registered model of serving.profile. Needs SIGNAL_SERVER_POLYGON_API_KEY, a trained
+    model, and stored bars for its warm-up.
+    """
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    settings, api_key = session.settings, session.api_key()
+    with _only_server(settings.data_dir):
+        asyncio.run(_Process(settings, api_key).run(ready_file))
+
+
+class _Process:
+    """The parts of one server process."""
+
+    def __init__(self, settings: "Settings", api_key: str) -> None:
+        from signal_server.cli.serving_parts import open_model
+        from signal_server.market.store import BarStore
+        from signal_server.training.registry import ModelRegistry
+
+        self._settings = settings
+        self._api_key = api_key
+        self._registry: ModelRegistry = ModelRegistry(settings.models_dir)
+        self._model: Model = open_model(self._registry, settings)
+        self._store: BarStore = BarStore(settings.bars_dir, settings.bar_seconds)
+
+    async def run(self, ready_file: Path | None) -> None:
+        """Serve until told to stop."""
+        from signal_server.journal.journal import Journal
+        from signal_server.journal.predictions import valid_signals
+        from signal_server.serving.hub import Hub
+        from signal_server.serving.server import running
+        from signal_server.serving.service import SignalService, TradingService
+        from signal_server.serving.supervisor import stop_on_signals
+
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        serving = self._settings.serving
+        with Journal.open(self._settings.trade_log) as journal:
+            hub = Hub(valid_signals(journal, utc_now()))
+            engine = self._engine(journal, hub)
+            services = (
+                SignalService(self._serving(engine, hub, journal)),
+                TradingService(journal, utc_now),
+            )
+            async with running(
+                f"{serving.host}:{serving.port}",
+                *services,
+                lambda: hub.close("the server is stopping"),
+            ) as server:
+                self._announce(server, ready_file)
+                await self._work(engine, server, stop)
+
+    def _engine(self, journal: "Journal", hub: "Hub") -> "Engine":
+        from signal_server.cli.serving_parts import served_model, stored_history
+        from signal_server.serving.engine import Engine
+        from signal_server.serving.predictor import Freshness, Predictor
+
+        serving = self._settings.serving
+        model = served_model(self._model)
+        history = stored_history(self._store, self._settings, model)
+        freshness = Freshness(serving.max_bar_delay_s, serving.signal_valid_s)
+        return Engine(Predictor(model, history, freshness, utc_now), journal, hub, utc_now)
+
+    def _serving(self, engine: "Engine", hub: "Hub", journal: "Journal") -> "Serving":
+        from signal_server.cli.serving_parts import list_models
+        from signal_server.serving.service import Serving
+
+        return Serving(
+            symbols=self._settings.symbols,
+            hub=hub,
+            journal=journal,
+            refusals=engine.activity.refusals,
+            models=lambda: list_models(self._registry, self._model.manifest),
+            heartbeat_s=self._settings.serving.heartbeat_s,
+            clock=utc_now,
+        )
+
+    async def _work(self, engine: "Engine", server: "SignalServer", stop: asyncio.Event) -> None:
+        from signal_server.market.live import LiveBars
+        from signal_server.serving.engine import Bookkeeping
+        from signal_server.serving.freshness import FreshnessWatch
+        from signal_server.serving.supervisor import supervise
+
+        settings = self._settings
+        live = LiveBars(
+            config=settings.polygon,
+            api_key=self._api_key,
+            symbols=settings.symbols,
+            bar_seconds=settings.bar_seconds,
+            store=self._store,
+            clock=utc_now,
+        )
+        every_s = min(LONGEST_BOOKKEEPING_S, 5.0 * settings.bar_seconds)
+        limit_s = settings.bar_seconds + settings.serving.max_bar_delay_s
+        books = Bookkeeping(settings.trade_log, self._store, engine.metrics, every_s)
+        watch = FreshnessWatch(engine.activity, limit_s, server.set_serving, utc_now)
+        tasks = {
+            "the live loop": engine.run(live.stream()),
+            "bookkeeping": books.run(),
+            "the freshness watch": watch.run(),
+        }
+        await supervise(tasks, stop)
+        await books.once()
+
+    def _announce(self, server: "SignalServer", ready_file: Path | None) -> None:
+        settings, manifest = self._settings, self._model.manifest
+        address = f"{settings.serving.host}:{server.port}"
+        logger.info(
+            "serving %s %s of %s at %s",
+            manifest.id,
+            manifest.version,
+            ", ".join(settings.symbols),
+            address,
+        )
+        if ready_file is not None:
+            _write_atomically(
+                ready_file,
+                {"address": address, "model": manifest.id, "version": manifest.version},
+            )
+
+
+@contextmanager
+def _only_server(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder; raise `ServerError` if another server does."""
+    from filelock import FileLock, Timeout
+
+    from signal_server.core.errors import ServerError
+
+    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(data_dir / "serve.lock", timeout=0):
+            yield
+    except Timeout:
+        raise ServerError(
+            f"another server works in {data_dir}; stop it, or set SIGNAL_SERVER_DATA_DIR"
+        ) from None
+
+
+def _write_atomically(path: Path, content: dict[str, str]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content), encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,99 @@
+"""What `serve` puts together: the model as it is served, its history, the list of models."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
+from signal_server.core.config import Settings
+from signal_server.core.errors import ModelError, NoHistoryError
+from signal_server.features.catalogue import compute_features, warmup_bars
+from signal_server.market.store import BarStore
+from signal_server.serving.predictor import VOLATILITY_BARS
+from signal_server.serving.served import ServedModel
+from signal_server.serving.wire import to_timestamp
+from signal_server.training.artifact import Manifest, Model
+from signal_server.training.registry import ModelRegistry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPARSE = 3
+"""How many times longer than its bars a stretch of history may be, since some have no trade."""
+
+
+def open_model(registry: ModelRegistry, settings: Settings) -> Model:
+    """Open the profile's model; raise `ModelError` naming why it cannot be served here."""
+    model = registry.load(settings.serving.profile)
+    model.check_schema()
+    model.check_bar_seconds(settings.bar_seconds)
+    manifest = model.manifest
+    title = f"model {manifest.id} {manifest.version}"
+    if manifest.trade_count_features:
+        names = ", ".join(manifest.trade_count_features)
+        raise ModelError(
+            f"{title} needs trade counts, which live bars lack ({names}); "
+            "train it with training.use_trade_counts: false"
+        )
+    strangers = [symbol for symbol in settings.symbols if symbol not in manifest.symbols]
+    if strangers:
+        raise ModelError(
+            f"{title} was not trained on {', '.join(strangers)}; "
+            "train it again with them, or take them out of symbols"
+        )
+    return model
+
+
+def served_model(model: Model) -> ServedModel:
+    """Return the model as the predictor needs it."""
+    manifest = model.manifest
+    names = manifest.feature_names
+    return ServedModel(
+        id=manifest.id,
+        version=manifest.version,
+        horizon_s=manifest.profile.label.horizon_s,
+        threshold_bps=manifest.profile.label.threshold_bps,
+        bar_seconds=manifest.bar_seconds,
+        symbols=manifest.symbols,
+        schema_hash=manifest.schema_hash,
+        warmup_bars=warmup_bars(names),
+        compute=lambda bars: compute_features(bars, names),
+        predict=model.predict,
+    )
+
+
+def stored_history(
+    store: BarStore, settings: Settings, model: ServedModel
+) -> "dict[str, pd.DataFrame]":
+    """Return each followed symbol's newest stored bars; raise `NoHistoryError` if one has none."""
+    bars = max(model.warmup_bars, VOLATILITY_BARS) + 1
+    stretch = timedelta(seconds=SPARSE * bars * settings.bar_seconds)
+    history = {}
+    for symbol in settings.symbols:
+        last = store.last_close(symbol)
+        if last is None:
+            raise NoHistoryError(
+                f"no bars of {symbol} in {settings.bars_dir}; run `signal-server backfill` first"
+            )
+        history[symbol] = store.read(symbol, start=last - stretch)
+    return history
+
+
+def list_models(registry: ModelRegistry, serving: Manifest) -> list[pb.Model]:
+    """Return all registered models as the contract has them; `serving` is marked."""
+    return [_model(manifest, serving) for manifest in registry.list()]
+
+
+def _model(manifest: Manifest, serving: Manifest) -> pb.Model:
+    return pb.Model(
+        id=manifest.id,
+        version=manifest.version,
+        profile=manifest.id,
+        horizon_s=manifest.profile.label.horizon_s,
+        bar_seconds=manifest.bar_seconds,
+        symbols=manifest.symbols,
+        schema_hash=manifest.schema_hash,
+        trained_at=to_timestamp(manifest.created_at),
+        test_accuracy=manifest.validation.accuracy,
+        majority_rate=manifest.validation.majority_rate,
+        serving=(manifest.id, manifest.version) == (serving.id, serving.version),
+    )

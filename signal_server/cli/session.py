@@ -1,0 +1,52 @@
+"""What one run of the command line shares: the settings, read when first needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from signal_server.core.config import ProfileConfig, Settings
+
+
+@dataclass
+class Session:
+    """The run's settings file and what it says."""
+
+    config: Path
+    _settings: Settings | None = field(default=None, init=False)
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings; raise `ConfigError` if they cannot be read."""
+        from signal_server.core.config import load_settings
+
+        if self._settings is None:
+            self._settings = load_settings(self.config)
+        return self._settings
+
+    def profile(self, name: str) -> ProfileConfig:
+        """Return a profile by name; raise `ConfigError` if there is none."""
+        from signal_server.core.errors import ConfigError
+
+        try:
+            return self.settings.profiles[name]
+        except KeyError:
+            known = ", ".join(self.settings.profiles)
+            raise ConfigError(f"{name} is not a profile; {self.config} has {known}") from None
+
+    def api_key(self) -> str:
+        """Return the Polygon.io key; raise `ConfigError` if it is not set."""
+        from signal_server.core.errors import ConfigError
+
+        key = self.settings.polygon_api_key.get_secret_value()
+        if not key:
+            raise ConfigError("no Polygon.io key; set SIGNAL_SERVER_POLYGON_API_KEY to yours")
+        return key
+
+
+pass_session = click.make_pass_decorator(Session)
