@@ -24,8 +24,9 @@ from hummingbot.strategy_v2.executors.position_executor.position_executor import
 from hummingbot.strategy_v2.models.executors import CloseType
 
 from hummingbot_scripts.ml_signals import paper_exchange
-from hummingbot_scripts.ml_signals.exchange import cost_minimums
+from hummingbot_scripts.ml_signals.exchange import Exchange, cost_minimums
 from hummingbot_scripts.ml_signals.paper_exchange import ExecutorPaperExchange
+from hummingbot_scripts.ml_signals.sizing import Obstacle, Quote, size_entry
 
 SYMBOL = "BTC-USD"
 CONNECTOR = "kraken_paper_trade"
@@ -46,6 +47,9 @@ class PublicConnector:
             self.failures -= 1
             raise OSError("busy")
         self.trading_rules[SYMBOL] = RULE
+
+    async def get_asset_pairs(self) -> dict[str, dict[str, str]]:
+        return {"XXBT-ZUSD": {"wsname": "XBT/USD", "costmin": "0.5"}}
 
 
 class DataSource:
@@ -235,6 +239,41 @@ async def test_trading_rules_are_asked_for_until_they_come(
     await wait_until(lambda: exchange.ready)
     assert exchange.trading_rules[SYMBOL].min_order_size == Decimal("0.0001")
     await exchange.stop_network()
+
+
+async def test_the_script_sees_prices_minimums_balance_and_fee(bench: Bench) -> None:
+    exchange = Exchange(bench.exchange)
+    await bench.pass_a_second()
+    assert exchange.quote(SYMBOL) is Obstacle.NOT_READY
+    await exchange.fetch_minimums()
+    quote = exchange.quote(SYMBOL)
+    assert isinstance(quote, Quote)
+    assert (quote.mid, quote.ask) == (Decimal(60_000), Decimal("60000.5"))
+    assert (quote.min_size, quote.min_notional) == (Decimal("0.0001"), Decimal("0.5"))
+    assert quote.available == Decimal(1000)
+    assert quote.fee_share == Decimal("0.004")
+
+
+async def test_an_empty_book_is_no_price_and_no_entry(bench: Bench) -> None:
+    exchange = Exchange(bench.exchange)
+    await exchange.fetch_minimums()
+    await bench.pass_a_second()
+    bench.tracker.order_books[SYMBOL].apply_snapshot([], [], 99)
+    quote = exchange.quote(SYMBOL)
+    assert isinstance(quote, Quote)
+    assert size_entry(Decimal(100), quote) is Obstacle.NO_PRICE
+    assert exchange.mid(SYMBOL) is None
+
+
+async def test_a_fill_is_recorded_with_clean_decimals_and_its_fee_in_quote(bench: Bench) -> None:
+    executor = bench.executor()
+    executor.start()
+    await bench.until_filled(executor)
+    fills = [Exchange(bench.exchange).fill_of(event) for event in bench.fills]
+    assert [fill.amount for fill in fills] == [Decimal("0.004"), Decimal("0.004"), Decimal("0.002")]
+    assert len({fill.trade_id for fill in fills}) == 3
+    assert fills[0].fee_quote == fills[0].price * fills[0].amount * Decimal("0.004")
+    executor.stop()
 
 
 def test_hummingbot_builds_this_exchange_once_installed(monkeypatch: Any) -> None:
