@@ -1,0 +1,190 @@
+"""Import bars from files: Parquet, Polygon flat files, Kraken's OHLCVT archives.
+
+The format is told from the content. A file is read and checked whole before anything is stored.
+"""
+
+import gzip
+import io
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from signal_server.core.errors import ImportFileError, UnknownSymbolError
+from signal_server.core.symbols import check_symbol, from_polygon_flat_file
+from signal_server.market.frames import bar_frame, valid_rows
+
+_FLAT_COLUMNS = {"ticker", "volume", "open", "close", "high", "low", "window_start", "transactions"}
+_OHLCVT = ("time", "open", "high", "low", "close", "volume", "transactions")
+_VALUES = ("open", "high", "low", "close", "volume")
+_QUOTES = ("USDT", "USDC", "USD", "EUR")
+_STABLE = {"USDT": "USD", "USDC": "USD"}
+_KRAKEN_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
+
+Frames = Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """The bars of a file by symbol, and how many rows were no valid bars and were left out."""
+
+    format: str
+    frames: Frames
+    refused_bars: int
+
+
+def read_import(path: Path, bar_seconds: int, symbol: str | None = None) -> ImportedFile:
+    """Read a file of bars; `symbol` overrides what the file or its name says.
+
+    Raises `ImportFileError` if it is corrupt, empty, of no known format or of another bar length.
+    """
+    name, read = _format_of(path)
+    try:
+        frames = read(path, bar_seconds, symbol)
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        zipfile.BadZipFile,
+        pa.ArrowException,
+    ) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ImportFileError(f"{path} cannot be read as {name}: {reason}") from error
+    except UnknownSymbolError as error:
+        raise ImportFileError(f"{path}: {error}, or name it with --symbol") from error
+    return _checked(path, name, frames, bar_seconds)
+
+
+def _checked(path: Path, name: str, frames: Frames, bar_seconds: int) -> ImportedFile:
+    valid = {key: valid_rows(frame, bar_seconds) for key, frame in frames.items()}
+    kept = {key: frame[valid[key]] for key, frame in frames.items() if valid[key].any()}
+    refused = sum(int((~rows).sum()) for rows in valid.values())
+    if not kept:
+        raise ImportFileError(f"{path} holds no valid bar of {bar_seconds} s; nothing was stored")
+    for key, frame in kept.items():
+        _check_length(path, key, frame, bar_seconds)
+    return ImportedFile(name, kept, refused)
+
+
+def _check_length(path: Path, symbol: str, frame: pd.DataFrame, bar_seconds: int) -> None:
+    """Refuse longer bars, which also lie on whole bar lengths: their closes are further apart."""
+    steps_s = np.diff(pd.DatetimeIndex(frame.index).as_unit("us").asi8) // 1_000_000
+    if len(steps_s) and steps_s.min() > bar_seconds and len(set(steps_s.tolist())) == 1:
+        raise ImportFileError(
+            f"{path}: {symbol} has bars of {steps_s.min()} s, the store's are {bar_seconds} s; "
+            "import a file of that length or change bar_seconds"
+        )
+
+
+def _format_of(path: Path) -> tuple[str, Callable[[Path, int, str | None], Frames]]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise ImportFileError(f"{path} cannot be opened: {error.strerror or error}") from error
+    if not head:
+        raise ImportFileError(f"{path} is empty")
+    if head == b"PAR1":
+        return "Parquet", _read_parquet
+    if head[:2] == b"\x1f\x8b":
+        return "a Polygon flat file", _read_flat_file
+    if head == b"PK\x03\x04":
+        return "a Kraken OHLCVT archive", _read_kraken_archive
+    return "a Kraken OHLCVT file", _read_kraken_file
+
+
+def _read_parquet(path: Path, bar_seconds: int, symbol: str | None) -> Frames:
+    frame = pq.read_table(path, partitioning=None).to_pandas()
+    missing = [name for name in ("timestamp", *_VALUES) if name not in frame.columns]
+    if missing:
+        raise ValueError(f"it has no column {', '.join(missing)}")
+    key = check_symbol(symbol) if symbol else symbol_of_file(path)
+    return {key: _bars(frame, frame["timestamp"], bar_seconds)}
+
+
+def _read_flat_file(path: Path, bar_seconds: int, symbol: str | None) -> Frames:
+    with gzip.open(path, "rb") as file:
+        frame = pd.read_csv(file)
+    if not set(frame.columns) >= _FLAT_COLUMNS:
+        missing = ", ".join(sorted(_FLAT_COLUMNS - set(frame.columns)))
+        raise ValueError(f"it has no column {missing}")
+    frame["start"] = pd.to_datetime(frame["window_start"], unit="ns", utc=True)
+    groups = {str(ticker): part for ticker, part in frame.groupby("ticker")}
+    if symbol is not None:
+        groups = {t: part for t, part in groups.items() if _matches(t, symbol)}
+    return {
+        from_polygon_flat_file(ticker): _bars(part, part["start"], bar_seconds)
+        for ticker, part in groups.items()
+        if _is_symbol(ticker)
+    }
+
+
+def _read_kraken_file(path: Path, bar_seconds: int, symbol: str | None) -> Frames:
+    key = check_symbol(symbol) if symbol else symbol_of_file(path)
+    return {key: _ohlcvt(path.read_bytes(), bar_seconds)}
+
+
+def _read_kraken_archive(path: Path, bar_seconds: int, symbol: str | None) -> Frames:
+    minutes = f"_{bar_seconds // 60}.csv"
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith(minutes)]
+        if not names:
+            raise ValueError(f"it holds no file *{minutes}")
+        found = {symbol_of_file(Path(name)): name for name in names if _names_usd(name)}
+        wanted = {key: name for key, name in found.items() if symbol in (None, key)}
+        return {key: _ohlcvt(archive.read(name), bar_seconds) for key, name in wanted.items()}
+
+
+def _ohlcvt(content: bytes, bar_seconds: int) -> pd.DataFrame:
+    frame = pd.read_csv(io.BytesIO(content), header=None)
+    if frame.shape[1] != len(_OHLCVT) or not np.issubdtype(frame.dtypes.iloc[0], np.number):
+        raise ValueError("its lines are not time,open,high,low,close,volume,trades")
+    frame.columns = pd.Index(_OHLCVT)
+    return _bars(frame, pd.to_datetime(frame["time"], unit="s", utc=True), bar_seconds)
+
+
+def _bars(frame: pd.DataFrame, starts: pd.Series, bar_seconds: int) -> pd.DataFrame:
+    closes = pd.to_datetime(starts, utc=True) + pd.Timedelta(seconds=bar_seconds)
+    names = [name for name in (*_VALUES, "transactions") if name in frame.columns]
+    return bar_frame(pd.Index(closes), {name: frame[name].to_numpy() for name in names})
+
+
+def symbol_of_file(path: Path) -> str:
+    """Return the symbol a file's name begins with: `BTCUSDT.parquet`, `XBTUSD_1.csv` → BTC-USD.
+
+    Dollar coins stand for USD. Raises `UnknownSymbolError`.
+    """
+    stem = re.split(r"[_.\-]", path.name.upper())[0]
+    for quote in _QUOTES:
+        base = stem.removesuffix(quote)
+        if base not in {stem, ""}:
+            return check_symbol(f"{_KRAKEN_NAMES.get(base, base)}-{_STABLE.get(quote, quote)}")
+    raise UnknownSymbolError(
+        f"the name {path.name!r} tells no symbol; call it like BTCUSDT.parquet"
+    )
+
+
+def _names_usd(name: str) -> bool:
+    try:
+        return symbol_of_file(Path(name)).endswith("-USD")
+    except UnknownSymbolError:
+        return False
+
+
+def _matches(ticker: str, symbol: str) -> bool:
+    return ticker.removeprefix("X:") == symbol
+
+
+def _is_symbol(ticker: str) -> bool:
+    try:
+        from_polygon_flat_file(ticker)
+    except UnknownSymbolError:
+        return False
+    return True

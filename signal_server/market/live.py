@@ -1,0 +1,277 @@
+"""Live bars: each final bar once, in order, through every failure of the stream.
+
+The vendor's client is used for one connection only; reconnecting is done here, with a new client
+each time. After every connection, and when a bar is missing between two others, the hole is
+fetched by REST before the stream goes on, because the stream replays nothing.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from polygon import WebSocketClient
+from polygon.exceptions import AuthError
+from websockets.exceptions import WebSocketException
+
+from signal_server.core.clock import Clock, monotonic_s
+from signal_server.core.config import PolygonConfig
+from signal_server.core.domain import Bar
+from signal_server.core.errors import MarketDataError, VendorAuthError
+from signal_server.market.frames import bars_of, frame_of, valid_rows
+from signal_server.market.history import last_close_before
+from signal_server.market.polygon import KEY_HINT, PolygonHistory
+from signal_server.market.store import BarStore
+
+logger = logging.getLogger(__name__)
+
+EVENTS = {1: "XAS", 60: "XA"}
+CONNECT_TIMEOUT_S = 15.0
+SHORTEST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 30.0
+IDLE_SLACK_S = 10.0
+COMPACT_BARS = 600
+REPAIR_RETRY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBar:
+    """A final bar, and when this process received it (tz-aware UTC)."""
+
+    bar: Bar
+    received_at: datetime
+    repaired: bool
+
+
+class StreamLostError(Exception):
+    """The connection cannot be trusted any more; the text says why."""
+
+
+class LiveBars:
+    """The live bars of some symbols, from the newest stored bar on."""
+
+    def __init__(
+        self,
+        config: PolygonConfig,
+        api_key: str,
+        symbols: Sequence[str],
+        bar_seconds: int,
+        store: BarStore,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._api_key = api_key
+        self._symbols = tuple(symbols)
+        self._bar_seconds = bar_seconds
+        self._store = store
+        self._clock = clock
+        self._history = PolygonHistory(config, api_key, bar_seconds)
+        self._last = {symbol: store.last_close(symbol) for symbol in self._symbols}
+        self._queue: asyncio.Queue[LiveBar] = asyncio.Queue()
+        self._heard_s = 0.0
+        self._failures = 0
+        self._appended = 0
+        self.connections = 0
+
+    async def stream(self) -> AsyncIterator[LiveBar]:
+        """Yield bars for ever. Raises `VendorAuthError` if the key is refused."""
+        for symbol in self._symbols:
+            await asyncio.to_thread(self._store.compact, symbol)
+        supervisor = asyncio.create_task(self._supervise())
+        try:
+            while True:
+                waiting = asyncio.create_task(self._queue.get())
+                await asyncio.wait({waiting, supervisor}, return_when=asyncio.FIRST_COMPLETED)
+                if not waiting.done():
+                    waiting.cancel()
+                    # The supervisor ends only by an error; it is raised here.
+                    supervisor.result()
+                    return
+                yield waiting.result()
+        finally:
+            supervisor.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await supervisor
+
+    async def _supervise(self) -> None:
+        while True:
+            try:
+                await self._connect_once()
+                reason = "the vendor closed the connection"
+            except AuthError as error:
+                raise VendorAuthError(f"Polygon.io refused the key; {KEY_HINT}") from error
+            except (StreamLostError, OSError, WebSocketException, TimeoutError) as error:
+                reason = str(error) or type(error).__name__
+            except (KeyError, IndexError, TypeError, ValueError) as error:
+                # What the vendor's client raises on an answer that it cannot read.
+                reason = f"unreadable answer ({type(error).__name__})"
+            wait_s = self._backoff_s()
+            logger.warning("stream lost: %s; connecting again in %.1f s", reason, wait_s)
+            await asyncio.sleep(wait_s)
+
+    def _backoff_s(self) -> float:
+        longest: float = min(LONGEST_BACKOFF_S, SHORTEST_BACKOFF_S * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+
+    async def _connect_once(self) -> None:
+        """Hold one connection until it ends or falls silent."""
+        connection = _Connection(self)
+        client = WebSocketClient(
+            self._api_key,
+            feed=self._config.feed,
+            market="crypto",
+            raw=True,
+            max_reconnects=0,
+            secure=self._config.secure,
+            subscriptions=[f"{EVENTS[self._bar_seconds]}.{symbol}" for symbol in self._symbols],
+        )
+        self._heard_s = monotonic_s()
+        tasks = {
+            asyncio.create_task(
+                client.connect(
+                    connection.receive, ping_interval=5, ping_timeout=5, max_size=None, proxy=None
+                )
+            ),
+            asyncio.create_task(connection.deliver()),
+            asyncio.create_task(self._watch(connection)),
+        }
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if client.websocket is not None:
+                client.websocket.transport.abort()
+
+    async def _watch(self, connection: "_Connection") -> None:
+        """Raise `StreamLostError` when nothing is heard any more."""
+        idle_s = 3 * self._bar_seconds + IDLE_SLACK_S
+        while True:
+            await asyncio.sleep(0.5)
+            limit_s = idle_s if connection.subscribed.is_set() else CONNECT_TIMEOUT_S
+            if monotonic_s() - self._heard_s > limit_s:
+                raise StreamLostError(f"nothing heard for {limit_s:.0f} s")
+
+    async def _repair(self, symbol: str, until: datetime) -> None:
+        """Fetch and hand over what lies between the last bar and `until`, retrying for ever."""
+        last = self._last[symbol]
+        while last is not None and last < until:
+            try:
+                frame = await asyncio.to_thread(self._history.bars, symbol, last, until)
+            except VendorAuthError:
+                raise
+            except MarketDataError as error:
+                logger.warning("%s: the hole cannot be fetched yet: %s", symbol, error)
+                await asyncio.sleep(REPAIR_RETRY_S)
+                continue
+            valid = valid_rows(frame, self._bar_seconds)
+            for bar in bars_of(symbol, frame[valid]):
+                self._hand_over(LiveBar(bar, self._clock(), repaired=True))
+            return
+
+    async def _take(self, live: LiveBar) -> None:
+        """Hand a streamed bar over, after the bars missing before it."""
+        symbol, close = live.bar.symbol, live.bar.close_time
+        last = self._last[symbol]
+        before = close - timedelta(seconds=self._bar_seconds)
+        # A plan with few calls must not delay live bars: then the hole is left to the next repair.
+        if last is not None and last < before and self._history.ready:
+            await self._repair(symbol, before)
+        self._hand_over(live)
+        self._failures = 0
+
+    def _hand_over(self, live: LiveBar) -> None:
+        bar = live.bar
+        last = self._last[bar.symbol]
+        self._store.append(bar)
+        self._appended += 1
+        if last is None or bar.close_time > last:
+            self._last[bar.symbol] = bar.close_time
+            self._queue.put_nowait(live)
+
+    async def _compact_now_and_then(self) -> None:
+        if self._appended >= COMPACT_BARS:
+            self._appended = 0
+            # Between two bars nothing is appended, so nothing can be lost.
+            for symbol in self._symbols:
+                self._store.compact(symbol)
+
+
+class _Connection:
+    """What one connection delivers: frames are taken at once and worked on in order."""
+
+    def __init__(self, owner: LiveBars) -> None:
+        self._owner = owner
+        self._frames: asyncio.Queue[LiveBar] = asyncio.Queue()
+        self.subscribed = asyncio.Event()
+
+    async def receive(self, text: str | bytes) -> None:
+        """Take a frame; the vendor's client waits for this, so it only parses."""
+        owner = self._owner
+        owner._heard_s = monotonic_s()
+        received_at = owner._clock()
+        for event in _events(text):
+            if event.get("ev") == "status":
+                self._status(event)
+            else:
+                bar = bar_of_event(event, owner._bar_seconds)
+                if bar is not None and bar.symbol in owner._symbols:
+                    self._frames.put_nowait(LiveBar(bar, received_at, repaired=False))
+
+    async def deliver(self) -> None:
+        """Repair up to now once subscribed, then hand over what has come and will come."""
+        owner = self._owner
+        await self.subscribed.wait()
+        owner.connections += 1
+        now = last_close_before(owner._clock(), owner._bar_seconds)
+        for symbol in owner._symbols:
+            await owner._repair(symbol, now)
+        while True:
+            await owner._take(await self._frames.get())
+            await owner._compact_now_and_then()
+
+    def _status(self, event: dict[str, Any]) -> None:
+        status = event.get("status")
+        if status == "success":
+            self.subscribed.set()
+        elif status in {"max_connections", "auth_timeout", "error"}:
+            raise StreamLostError(f"Polygon.io says {status}: {event.get('message', '')}")
+
+
+def bar_of_event(event: dict[str, Any], bar_seconds: int) -> Bar | None:
+    """Convert an XA or XAS event, stamped with its START in ms UTC; None if it is no valid bar.
+
+    The stream carries no trade count: `transactions` is NaN.
+    """
+    if event.get("ev") != EVENTS[bar_seconds]:
+        return None
+    try:
+        start = datetime.fromtimestamp(event["s"] / 1000, UTC)
+        prices = (float(event[name]) for name in ("o", "h", "l", "c", "v"))
+        bar = Bar(str(event["pair"]), start + timedelta(seconds=bar_seconds), *prices)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        logger.warning("an unreadable bar was passed over: %.200r", event)
+        return None
+    if not valid_rows(frame_of([bar]), bar_seconds).all():
+        logger.warning("an impossible bar was passed over: %.200r", event)
+        return None
+    return bar
+
+
+def _events(text: str | bytes) -> Iterator[dict[str, Any]]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise StreamLostError("a frame is no JSON") from error
+    if not isinstance(content, list):
+        raise StreamLostError("a frame is no JSON array")
+    return (event for event in content if isinstance(event, dict))
