@@ -7,6 +7,9 @@ source tools/toolchain.sh
 
 venv=.venv
 stamp=$venv/.installed
+quiet=--quiet
+if [ -t 2 ]; then quiet=; fi # progress bars, where someone watches
+
 # The mirror and the certificates that pip is set up to use are the ones uv should use too.
 follow_pip_settings() {
   local index cert
@@ -43,7 +46,8 @@ install() {
   follow_pip_settings
   make_venv
   say "Installing the locked packages (Hummingbot compiles once: about three minutes)"
-  "$uv" pip sync --quiet --require-hashes --python $venv/bin/python requirements.lock \
+  # shellcheck disable=SC2086
+  "$uv" pip sync $quiet --require-hashes --python $venv/bin/python requirements.lock \
     || fail "the locked packages could not be installed: see above; g++, Python's headers and a" \
       "package registry are needed the first time"
   "$uv" pip install --quiet --no-deps --no-build-isolation --python $venv/bin/python -e .

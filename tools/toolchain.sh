@@ -61,6 +61,6 @@ find_uv() {
 
 install_uv() {
   say "Installing uv $uv_pin into .cache/uv"
-  "$1" -m venv --clear .cache/uv >&2 && .cache/uv/bin/python -m pip install --quiet "uv==$uv_pin" >&2 \
+  "$1" -m venv --clear .cache/uv >&2 && .cache/uv/bin/python -m pip install -qq "uv==$uv_pin" >&2 \
     && find_uv
 }
