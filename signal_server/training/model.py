@@ -13,8 +13,10 @@ from signal_server.core.errors import ModelError
 from signal_server.training.dataset import Dataset
 from signal_server.training.splits import Part
 
-THREADS = 2
-"""Fixed, since the order in which threads add up gradients is part of the result."""
+ROWS_PER_THREAD = 100_000
+MAX_THREADS = 2
+"""Fixed, since the order in which threads add up gradients is part of the result: how many train
+follows from the rows, never from the machine. Few rows train fastest on one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,11 @@ def fit_booster(
     """
     if len(np.unique(dataset.labels[parts[0].rows])) < 2:
         raise ModelError("the train part holds a single class; use a longer history")
+    parameters = _parameters(dataset, parts[0], training)
     fit_on = _matrix(dataset, parts[0])
     stop_on = _matrix(dataset, parts[1], bins_of=fit_on)
     booster = xgb.train(
-        _parameters(len(dataset.classes), training),
+        parameters,
         fit_on,
         num_boost_round=training.max_rounds,
         evals=[(stop_on, "validation")],
@@ -68,7 +71,7 @@ def fit_booster(
 def open_booster(raw: bytes) -> xgb.Booster:
     """Return the booster of `raw`; raise `ModelError` when XGBoost cannot read it."""
     try:
-        booster = xgb.Booster({"nthread": THREADS})
+        booster = xgb.Booster({"nthread": 1})
         booster.load_model(bytearray(raw))
     except (xgb.core.XGBoostError, ValueError) as error:
         raise ModelError("the booster cannot be read by XGBoost; train the model again") from error
@@ -100,23 +103,27 @@ def _matrix(
         dataset.features[part.rows],
         label=dataset.labels[part.rows],
         ref=bins_of,
-        nthread=THREADS,
+        nthread=_threads(part),
     )
 
 
-def _parameters(class_count: int, training: TrainingConfig) -> dict[str, Any]:
-    two = class_count == 2
+def _threads(part: Part) -> int:
+    return min(MAX_THREADS, 1 + len(part.rows) // ROWS_PER_THREAD)
+
+
+def _parameters(dataset: Dataset, part: Part, training: TrainingConfig) -> dict[str, Any]:
+    count = len(dataset.classes)
     objective = (
         {"objective": "binary:logistic", "eval_metric": "logloss"}
-        if two
-        else {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": class_count}
+        if count == 2
+        else {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": count}
     )
     return {
         **training.booster.model_dump(),
         **objective,
         "tree_method": "hist",
         "seed": training.seed,
-        "nthread": THREADS,
+        "nthread": _threads(part),
     }
 
 
