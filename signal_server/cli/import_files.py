@@ -18,17 +18,20 @@ def command(session: Session, files: tuple[Path, ...], symbol: str | None) -> No
     """
     from signal_server.cli.backfill import describe_span
     from signal_server.cli.screen import make_console, progress_bars
-    from signal_server.market.imports import import_file
+    from signal_server.market.imports import read_import
     from signal_server.market.store import BarStore
 
     settings = session.settings
     store = BarStore(settings.bars_dir, settings.bar_seconds)
-    imported: set[str] = set()
+    console = make_console()
     with progress_bars() as report:
         for path in files:
             report(path.name, 0.0)
-            imported |= set(import_file(path, store, symbol))
+            found = read_import(path, settings.bar_seconds, symbol)
+            report(path.name, 0.5)
+            for name, frame in found.frames.items():
+                new = store.write(name, frame)
+                console.print(f"{describe_span(store.span(name), name)} ({new:,} new)")
+            if found.refused_bars:
+                console.print(f"{path.name}: {found.refused_bars:,} invalid rows left out")
             report(path.name, 1.0)
-    console = make_console()
-    for name in sorted(imported):
-        console.print(describe_span(store.span(name), name))

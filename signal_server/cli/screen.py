@@ -30,14 +30,20 @@ def progress_bars() -> Iterator[Callable[[str, float], None]]:
         TimeElapsedColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=make_console(stderr=True)) as progress:
+    progress = Progress(*columns, console=make_console(stderr=True))
 
-        def report(stage: str, share: float) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=1.0)
-            progress.update(tasks[stage], completed=min(share, 1.0))
+    def report(stage: str, share: float) -> None:
+        # Started by the first report: bars without a stage would print an empty line.
+        progress.start()
+        if stage not in tasks:
+            tasks[stage] = progress.add_task(stage, total=1.0)
+        progress.update(tasks[stage], completed=min(share, 1.0))
 
+    try:
         yield report
+    finally:
+        if tasks:
+            progress.stop()
 
 
 def signed(value: float | None, places: int = 2) -> str:

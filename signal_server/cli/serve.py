@@ -16,6 +16,7 @@ from signal_server.core.clock import utc_now
 
 if TYPE_CHECKING:
     from signal_server.core.config import Settings
+    from signal_server.journal.health import Metric
     from signal_server.journal.journal import Journal
     from signal_server.serving.engine import Engine
     from signal_server.serving.hub import Hub
@@ -132,7 +133,12 @@ class _Process:
         )
         every_s = min(LONGEST_BOOKKEEPING_S, 5.0 * settings.bar_seconds)
         limit_s = settings.bar_seconds + settings.serving.max_bar_delay_s
-        books = Bookkeeping(settings.trade_log, self._store, engine.metrics, every_s)
+        books = Bookkeeping(
+            settings.trade_log,
+            self._store,
+            lambda: [*engine.metrics(), _connections(live.connections)],
+            every_s,
+        )
         watch = FreshnessWatch(engine.activity, limit_s, server.set_serving, utc_now)
         tasks = {
             "the live loop": engine.run(live.stream()),
@@ -157,6 +163,12 @@ class _Process:
                 ready_file,
                 {"address": address, "model": manifest.id, "version": manifest.version},
             )
+
+
+def _connections(number: int) -> "Metric":
+    from signal_server.journal.health import Metric
+
+    return Metric("stream_connections", float(number), "count", utc_now())
 
 
 @contextmanager

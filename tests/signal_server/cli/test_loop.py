@@ -1,0 +1,242 @@
+"""The commands one after the other against a stand-in of the vendor, as a user runs them."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from signal_server.cli.main import run
+from tests.signal_server.cli.conftest import PROJECT
+from tests.signal_server.cli.vendor import KEY, polygon
+
+SYMBOLS = ("BTC-USD", "ETH-USD")
+HISTORY_BARS = 3000
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A settings file, and the folder beside it."""
+
+    config: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.config.parent
+
+    def run(self, *arguments: str) -> int:
+        return run(["--config", str(self.config), *arguments])
+
+    def command(self, *arguments: str) -> list[str]:
+        program = "from signal_server.cli.main import main; main()"
+        return [sys.executable, "-c", program, "--config", str(self.config), *arguments]
+
+    def change(self, name: str, **changes: object) -> "Installation":
+        settings = yaml.safe_load(self.config.read_text())
+        settings |= changes
+        path = self.folder / name
+        path.write_text(yaml.safe_dump(settings))
+        return Installation(path)
+
+    @contextmanager
+    def serving(self) -> Iterator[tuple[subprocess.Popen[str], str]]:
+        """Start the server; yields its process and address, and kills it if it still runs."""
+        ready = self.folder / "ready.json"
+        ready.unlink(missing_ok=True)
+        log = (self.folder / "serve.log").open("a")
+        process = subprocess.Popen(  # noqa: S603
+            self.command("serve", "--ready-file", str(ready)), stderr=log, text=True
+        )
+        try:
+            wait_until(lambda: ready.exists() or process.poll() is not None)
+            assert ready.exists(), (self.folder / "serve.log").read_text()
+            yield process, json.loads(ready.read_text())["address"]
+        finally:
+            process.kill()
+            process.wait()
+            log.close()
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        with sqlite3.connect(self.folder / "data" / "signals.sqlite") as connection:
+            return connection.execute(sql).fetchall()
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A store filled from the stand-in and a model trained on it."""
+    folder = tmp_path_factory.mktemp("installation")
+    with pytest.MonkeyPatch.context() as patch, polygon(SYMBOLS, HISTORY_BARS) as port:
+        for name in [name for name in os.environ if name.startswith("SIGNAL_SERVER_")]:
+            patch.delenv(name)
+        patch.setenv("SIGNAL_SERVER_POLYGON_API_KEY", KEY)
+        made = Installation(_write_settings(folder, port))
+        start = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+        assert made.run("backfill", "--start", start) == 0
+        assert made.run("train") == 0
+        yield made
+
+
+def _write_settings(folder: Path, port: int) -> Path:
+    settings = yaml.safe_load((PROJECT / "conf/signal_server.yml").read_text())
+    settings |= {"data_dir": str(folder / "data"), "bar_seconds": 1, "symbols": list(SYMBOLS)}
+    settings["polygon"] |= {
+        "rest_url": f"http://127.0.0.1:{port}",
+        "feed": f"127.0.0.1:{port}",
+        "secure": False,
+        "calls_per_minute": 0,
+    }
+    settings["serving"] |= {
+        "port": 0,
+        "profile": "quick",
+        "signal_valid_s": 5,
+        "max_bar_delay_s": 4,
+        "heartbeat_s": 1,
+    }
+    label = {"kind": "direction", "horizon_s": 3}
+    settings["profiles"] = {"quick": {"label": label, "features": "six"}}
+    settings["training"]["max_rounds"] = 20
+    path = folder / "signal_server.yml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def test_a_trained_model_is_listed_with_its_majority_rate(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installation.run("models") == 0
+    out = capsys.readouterr().out
+    assert "quick" in out
+    assert "majority" in out
+
+
+def test_the_backtest_writes_its_report(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installation.run("backtest") == 0
+    (folder,) = (installation.folder / "data" / "reports").iterdir()
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"trade_log.csv", "equity_curve.csv", "summary.json", "equity_drawdown.png"}
+    assert folder.name in capsys.readouterr().out.replace("\n", "")
+
+
+def test_signals_flow_and_go_on_after_the_server_was_killed(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with installation.serving() as (process, address):
+        assert installation.run("signals", "--follow", "--count", "4", "--address", address) == 0
+        out = capsys.readouterr().out
+        assert "BTC-USD" in out
+        assert "latency from bar to here: median" in out
+        process.kill()
+    (before,) = installation.query("SELECT max(id) FROM ml_predictions")[0]
+    with installation.serving() as (process, address):
+        arguments = ("signals", "--follow", "--count", "2", "--json", "--address", address)
+        assert installation.run(*arguments) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert all(json.loads(line)["id"] > int(str(before)) for line in lines)
+        wait_until(
+            lambda: (
+                installation.query(
+                    f"SELECT 1 FROM ml_predictions WHERE id <= {before} AND correct IS NOT NULL"  # noqa: S608
+                )
+                != []
+            )
+        )
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert installation.query("SELECT count(*) FROM ml_features") == installation.query(
+        "SELECT count(*) FROM ml_predictions"
+    )
+    assert installation.query("SELECT 1 FROM health_metrics WHERE name = 'bar_to_signal_median'")
+    assert "Traceback" not in (installation.folder / "serve.log").read_text()
+
+
+def test_a_second_server_on_the_same_data_is_refused(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with installation.serving():
+        assert installation.run("serve") == 1
+    assert "another server works in" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_a_sentence(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        serving = yaml.safe_load(installation.config.read_text())["serving"]
+        serving["port"] = taken.getsockname()[1]
+        assert installation.change("taken.yml", serving=serving).run("serve") == 1
+    assert "cannot be bound: another program listens there" in capsys.readouterr().err
+
+
+def test_a_refused_key_ends_the_server_with_a_sentence(
+    installation: Installation,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_POLYGON_API_KEY", "wrong")
+    assert installation.run("serve") == 1
+    assert "refused the key" in capsys.readouterr().err
+
+
+def test_a_symbol_that_the_model_has_not_seen_is_refused(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = installation.change("stranger.yml", symbols=["BTC-USD", "XRP-USD"])
+    assert changed.run("serve") == 1
+    assert "was not trained on XRP-USD; train it again" in capsys.readouterr().err
+
+
+def test_a_model_of_another_feature_schema_is_refused(
+    installation: Installation,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("signal_server.features.catalogue.DEFINITION_VERSION", 999)
+    assert installation.run("serve") == 1
+    assert "does not fit" in capsys.readouterr().err
+
+
+def test_a_model_of_other_bars_is_refused(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = {"quick": {"label": {"kind": "direction", "horizon_s": 60}, "features": "six"}}
+    changed = installation.change("minutes.yml", bar_seconds=60, profiles=profile)
+    assert changed.run("serve") == 1
+    assert "trained on bars of 1 s, not 60 s" in capsys.readouterr().err
+
+
+def test_an_unknown_symbol_cannot_be_fetched(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installation.run("backfill", "--start", "2026-01-01", "--symbols", "NOPE-USD") == 1
+    assert "NOPE-USD" in capsys.readouterr().err
+
+
+def test_a_foreign_file_is_not_imported(
+    installation: Installation, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear reader")
+    assert installation.run("import", str(letter)) == 1
+    assert "letter.txt" in capsys.readouterr().err
