@@ -1,1 +1,1 @@
-"""The whole loop on one machine, offline: stand-ins, backfill, training, serving, trading, report."""
+"""The whole loop on one machine, offline, from the stand-ins to the report."""

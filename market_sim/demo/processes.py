@@ -122,14 +122,14 @@ def wait_for[T](probe: Callable[[], T | None], timeout_s: float, every_s: float 
 
 
 def run(name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Run one stage in the foreground, its output on the terminal; raise `DemoError` if it fails."""
+    """Run one stage on the terminal; raise `DemoError` if it fails."""
     code = subprocess.run(command, env=dict(environment), check=False).returncode  # noqa: S603
     if code != 0:
         raise DemoError(f"{name} failed with exit code {code}; its message is above")
 
 
 def inherited_environment(**extra: str) -> dict[str, str]:
-    """Return this process's environment without `SIGNAL_SERVER_*`, so a run depends on its files."""
+    """Return the environment without `SIGNAL_SERVER_*`: a run depends on its files alone."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("SIGNAL_SERVER_")}
     return kept | extra
 

@@ -101,7 +101,7 @@ def _signal_table(log: TradeLog) -> Table:
         " FROM ml_predictions GROUP BY symbol, prediction ORDER BY symbol, prediction"
     )
     for row in rows:
-        share = "–" if row["right_share"] is None else f"{row['right_share']:.1%}"
+        share = "-" if row["right_share"] is None else f"{row['right_share']:.1%}"
         numbers = (str(row["n"]), str(row["known"]), share, f"{row['confidence']:.3f}")
         table.add_row(row["symbol"], row["prediction"], *numbers)
     table.caption = _latency(log)

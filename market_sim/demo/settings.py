@@ -1,4 +1,4 @@
-"""The demo's own settings files: the project's, with one-second bars and the stand-ins' addresses."""
+"""The settings of a demo run: the project's, with one-second bars and the stand-ins' addresses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

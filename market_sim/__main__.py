@@ -1,0 +1,88 @@
+"""`python -m market_sim`: serve a simulated market until SIGTERM or Ctrl-C."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from market_sim.histories import LIVE_BARS, HistoryError, replayed_histories, seeded_histories
+from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings
+from market_sim.market import SimMarket
+from market_sim.server import SimSettings, running
+
+
+def main() -> int:
+    """Serve; return 2 with one sentence on stderr if there are no bars to serve."""
+    given = _parse()
+    try:
+        market = _market(given)
+    except HistoryError as error:
+        print(f"market_sim: {error}", file=sys.stderr)
+        return 2
+    asyncio.run(_serve(market, given))
+    return 0
+
+
+async def _serve(market: SimMarket, given: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    account = KrakenSettings(key=given.kraken_key, secret=given.kraken_secret)
+    settings = SimSettings(given.polygon_key, given.calls_per_minute, account)
+    async with running(market, settings) as stand_ins:
+        description = json.dumps(stand_ins.describe(), indent=1)
+        print(description, flush=True)
+        if given.ready_file is not None:
+            await asyncio.to_thread(_write, given.ready_file, description)
+        await stop.wait()
+
+
+def _market(given: argparse.Namespace) -> SimMarket:
+    steps = given.history_bars + LIVE_BARS
+    if given.data:
+        files = [Path(part) for part in given.data.split(",")]
+        tables = replayed_histories(files, steps)
+        names = ", ".join(path.name for path in files)
+        description = f"replay of real bars ({names}), one bar every {given.bar_seconds} s"
+    else:
+        tables = seeded_histories(given.symbols.split(","), given.seed, steps)
+        description = f"a seeded model of a market (seed {given.seed}), not real prices"
+    # A whole second, so that bars close on whole seconds.
+    now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    seconds = int(now.timestamp()) // given.bar_seconds * given.bar_seconds
+    return SimMarket(
+        tables,
+        description=description,
+        bar_seconds=given.bar_seconds,
+        live_start=datetime.fromtimestamp(seconds, UTC),
+        history_bars=given.history_bars,
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="market_sim", description=__doc__)
+    parser.add_argument("--data", default="", help="Parquet files of real bars, comma-separated")
+    parser.add_argument("--seed", type=int, default=7, help="of the seeded model of a market")
+    parser.add_argument("--symbols", default="BTC-USD,ETH-USD", help="of the seeded market")
+    parser.add_argument("--bar-seconds", type=int, choices=(1, 60), default=60)
+    parser.add_argument("--history-bars", type=int, default=20_000)
+    parser.add_argument("--polygon-key", default="demo-key")
+    parser.add_argument("--calls-per-minute", type=int, default=0)
+    parser.add_argument("--kraken-key", default=TEST_KEY)
+    parser.add_argument("--kraken-secret", default=TEST_SECRET)
+    parser.add_argument("--ready-file", type=Path, help="gets the addresses as JSON when serving")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
