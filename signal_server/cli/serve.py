@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from signal_server.serving.service import Serving
     from signal_server.training.artifact import Model
 
-LONGEST_BOOKKEEPING_S = 30.0
+BOOKKEEPING_S = 15.0
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,9 @@ def command(session: Session, ready_file: Path | None) -> None:
     )
     settings, api_key = session.settings, session.api_key()
     with _only_server(settings.data_dir):
+        if ready_file is not None:
+            # What an earlier run left would tell a waiting program the wrong address.
+            ready_file.unlink(missing_ok=True)
         asyncio.run(_Process(settings, api_key).run(ready_file))
 
 
@@ -76,16 +79,18 @@ class _Process:
         stop = asyncio.Event()
         stop_on_signals(stop)
         serving = self._settings.serving
-        with Journal.open(self._settings.trade_log) as journal:
-            hub = Hub(valid_signals(journal, utc_now()))
-            engine = self._engine(journal, hub)
-            services = (
-                SignalService(self._serving(engine, hub, journal)),
-                TradingService(journal, utc_now),
+        with ExitStack() as opened:
+            path = self._settings.trade_log
+            reads, predictions, trades = (
+                opened.enter_context(Journal.open(path)) for _ in range(3)
             )
+            hub = Hub(valid_signals(reads, utc_now()))
+            engine = self._engine(predictions, hub)
+            signals = SignalService(self._serving(engine, hub, reads))
             async with running(
                 f"{serving.host}:{serving.port}",
-                *services,
+                signals,
+                TradingService(trades, utc_now),
                 lambda: hub.close("the server is stopping"),
             ) as server:
                 self._announce(server, ready_file)
@@ -131,13 +136,12 @@ class _Process:
             store=self._store,
             clock=utc_now,
         )
-        every_s = min(LONGEST_BOOKKEEPING_S, 5.0 * settings.bar_seconds)
         limit_s = settings.bar_seconds + settings.serving.max_bar_delay_s
         books = Bookkeeping(
             settings.trade_log,
             self._store,
             lambda: [*engine.metrics(), _connections(live.connections)],
-            every_s,
+            BOOKKEEPING_S,
         )
         watch = FreshnessWatch(engine.activity, limit_s, server.set_serving, utc_now)
         tasks = {

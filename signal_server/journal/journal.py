@@ -18,7 +18,7 @@ BUSY_TIMEOUT_S = 10.0
 
 
 class Journal:
-    """One connection to the trade log, for one thread; close it or use it as a context.
+    """One connection to the trade log, for one user at a time; close it or use it as a context.
 
     What a transaction wrote survives a killed process and a power cut once it has ended
     (write-ahead log, synced at every commit). Several processes may hold the log open.
@@ -97,7 +97,10 @@ def from_text(text: str) -> datetime:
 
 
 def _connect(path: Path) -> Database:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    # Threads take turns with a connection; whoever lets them use it sees to that.
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
     for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
     return Database(connection, execute_plugins=False)
@@ -109,6 +112,9 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except Timeout as error:
         raise JournalError(f"{path} is being migrated by another process; try again") from error
+    except sqlite3.OperationalError as error:
+        # Locked, full, read-only or not to be opened: the file itself may be sound.
+        raise JournalError(f"{path} cannot be used now ({error}); put that right, retry") from error
     except sqlite3.DatabaseError as error:
         raise JournalError(
             f"the trade log {path} cannot be used ({error}); move it away"

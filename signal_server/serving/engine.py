@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from signal_server.core.clock import Clock
-from signal_server.core.domain import Bar
-from signal_server.core.errors import SignalServerError
+from signal_server.core.domain import Bar, Signal
+from signal_server.core.errors import JournalError, SignalServerError
 from signal_server.journal.health import Metric, record_metrics
 from signal_server.journal.journal import Journal
 from signal_server.journal.outcomes import BarReader, fill_outcomes
-from signal_server.journal.predictions import Prediction, record_prediction
+from signal_server.journal.predictions import record_prediction
 from signal_server.serving.hub import Hub
 from signal_server.serving.latency import Durations
-from signal_server.serving.predictor import Predictor, Refusal
+from signal_server.serving.predictor import Predictor, Refusal, RefusalReason
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,10 @@ class Activity:
 
 
 class Engine:
-    """Predicts on every live bar. A signal is in the log before any client sees it."""
+    """Predicts on every live bar. A signal is in the log before any client sees it.
+
+    The journal is its own: it writes from another thread.
+    """
 
     def __init__(self, predictor: Predictor, journal: Journal, hub: Hub, clock: Clock) -> None:
         self._predictor = predictor
@@ -69,13 +72,13 @@ class Engine:
             await self.take(live)
 
     async def take(self, live: LiveBar) -> None:
-        """Predict from one bar, off the event loop, and publish."""
+        """Predict from one bar and write it down, off the event loop; then publish."""
         self._count(live)
-        made = await asyncio.to_thread(self._predictor.predict, live.bar, live.received_at)
+        made = await asyncio.to_thread(self._make, live)
         if isinstance(made, Refusal):
             self._refused(made)
         else:
-            self._publish(made, live.received_at)
+            self._publish(made, live)
 
     def metrics(self) -> list[Metric]:
         """Return the measurements since the last call."""
@@ -101,14 +104,24 @@ class Engine:
             logger.warning("no signal of %s: %s", refusal.symbol, refusal)
         self.activity.refusals[refusal.symbol] = refusal
 
-    def _publish(self, prediction: Prediction, received_at: datetime) -> None:
-        signal = record_prediction(self._journal, prediction)
-        self.activity.refusals.pop(prediction.signal.symbol, None)
+    def _make(self, live: LiveBar) -> Signal | Refusal | None:
+        """Return the recorded signal, or why there is none; None if the bar had one before."""
+        made = self._predictor.predict(live.bar, live.received_at)
+        if isinstance(made, Refusal):
+            return made
+        try:
+            return record_prediction(self._journal, made)
+        except JournalError as error:
+            reason = RefusalReason.NOT_RECORDED
+            return Refusal(live.bar.symbol, reason, str(error), self._clock())
+
+    def _publish(self, signal: Signal | None, live: LiveBar) -> None:
+        self.activity.refusals.pop(live.bar.symbol, None)
         if signal is None:
             return
         self._hub.publish(signal)
         self.activity.signals += 1
-        self._latency.add((self._clock() - received_at).total_seconds())
+        self._latency.add((self._clock() - live.received_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

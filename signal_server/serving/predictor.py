@@ -28,6 +28,7 @@ class RefusalReason(StrEnum):
     FUTURE_BAR = "bar closes in the future"
     HISTORY = "history does not suffice"
     MODEL_OUTPUT = "model gave no probabilities"
+    NOT_RECORDED = "prediction could not be written down"
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,11 +146,15 @@ class SignalService(rpc.SignalServiceServicer):
 
 
 class TradingService(rpc.TradingServiceServicer):
-    """Takes the bot's orders into the trade log."""
+    """Takes the bot's orders into the trade log.
+
+    The journal is its own: it writes from another thread, one report after the other.
+    """
 
     def __init__(self, journal: Journal, clock: Callable[[], datetime]) -> None:
         self._journal = journal
         self._clock = clock
+        self._writing = asyncio.Lock()
 
     async def ReportTrades(  # noqa: N802
         self, request: pb.ReportTradesRequest, context: Context
@@ -161,7 +165,8 @@ class TradingService(rpc.TradingServiceServicer):
         except InvalidFieldError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         try:
-            record_trade_events(self._journal, events, self._clock())
+            async with self._writing:
+                await asyncio.to_thread(record_trade_events, self._journal, events, self._clock())
         except SignalServerError as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         return pb.ReportTradesResponse(acknowledged_event_ids=[event.event_id for event in events])

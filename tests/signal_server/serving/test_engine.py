@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -72,6 +73,23 @@ async def test_bookkeeping_stores_measurements_and_outcomes(world: World) -> Non
     assert {"bars", "signals", "bar_to_signal_median", "bar_to_signal_worst"} <= names
     (row,) = world.journal.query("SELECT actual_move, correct FROM ml_predictions")
     assert row["actual_move"] is not None
+
+
+async def test_a_prediction_that_cannot_be_written_down_is_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal_server.journal.journal.BUSY_TIMEOUT_S", 0.01)
+    world = make_world(tmp_path / "signals.sqlite")
+    with world.hub.subscribe(["BTC-USD"], "a") as subscription:
+        with sqlite3.connect(world.journal.path) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await world.issue()
+        assert await subscription.next(0) is None
+        refusal = world.engine.activity.refusals["BTC-USD"]
+        assert refusal.reason is RefusalReason.NOT_RECORDED
+        await world.issue()
+        assert await subscription.next(1) is not None
+    world.journal.close()
 
 
 async def test_durations_are_reported_once(world: World) -> None:

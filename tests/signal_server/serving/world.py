@@ -103,11 +103,12 @@ class World:
             heartbeat_s=self.heartbeat_s,
             clock=self.clock,
         )
-        services = SignalService(serving), TradingService(self.journal, self.clock)
-        async with running(
-            address, *services, lambda: self.hub.close("the server is stopping")
-        ) as server:
-            yield server
+        with Journal.open(self.journal.path) as trades:
+            services = SignalService(serving), TradingService(trades, self.clock)
+            async with running(
+                address, *services, lambda: self.hub.close("the server is stopping")
+            ) as server:
+                yield server
 
     async def issue(self, *symbols: str) -> None:
         """Let a minute pass and a bar of each symbol arrive."""
