@@ -30,7 +30,7 @@ class SettingsRefusedError(ValueError):
 class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
     """What to trade, where, how much, and when to leave.
 
-    `stop_loss` and `take_profit` are shares of the entry price, net of fees; `quote_size` is in
+    `stop_loss`, `take_profit`: shares of the entry price after the entry's fee; `quote_size` is in
     quote currency. Hummingbot replaces a file that it cannot read by `{}`, so nothing that
     decides about money has a default. Raises `SettingsRefusedError`.
     """

@@ -55,7 +55,7 @@ class RuleConfig:
     """The limits of the rules.
 
     `min_confidence` is a probability; `quote_size` is in quote currency; `stop_loss` and
-    `take_profit` are shares of the entry price, net of fees as Hummingbot's executor counts.
+    `take_profit` are shares of the entry price, counted after the fee of the entry alone.
     """
 
     min_confidence: Decimal

@@ -11,11 +11,14 @@ from market_sim.demo.processes import DemoError
 from market_sim.demo.stages import DemoRequest, run_demo
 
 PROJECT = Path(__file__).resolve().parents[2]
+PIPED_WIDTH = 120
 
 
 def main() -> int:
     """Run the demo; return 0 only if at least one complete trade is in the trade log."""
-    console = Console()
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, PIPED_WIDTH)
     request = _parse(sys.argv[1:])
     try:
         complete_trades = run_demo(request, console)

@@ -1,5 +1,6 @@
 """The demo's last page: what the trade log says, and what to type next."""
 
+import json
 import sqlite3
 import statistics
 from collections.abc import Mapping
@@ -8,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 _COMPLETE = """
@@ -54,45 +56,60 @@ class TradeLog:
         )
 
 
-def print_report(
-    console: Console, log: TradeLog, folder: Path, memory_bytes: Mapping[str, int]
-) -> int:
+def print_report(console: Console, log: TradeLog, run: "RunFiles") -> int:
     """Print trades, signals, latency and memory; return the number of complete trades."""
     trades = log.query(_COMPLETE)
+    fees, net = (sum(row[name] for row in trades) for name in ("fees", "pnl"))
     console.print(_trade_table(trades))
+    console.print(
+        f"{len(trades)} complete trades, fees {fees:.4f} USD, PnL after fees {net:+.4f} USD\n"
+    )
     console.print(_signal_table(log))
-    console.print(_memory_table(memory_bytes))
-    console.print(_where_and_what_next(folder), highlight=False)
+    console.print(_latency(run.client_log), end="\n\n")
+    console.print(_memory_table(run.memory_bytes))
+    console.print(_where_and_what_next(run.folder), soft_wrap=True)
     return len(trades)
 
 
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What a run left behind: its folder, its client's log, and peak memory by process."""
+
+    folder: Path
+    client_log: Path
+    memory_bytes: Mapping[str, int]
+
+
 def _trade_table(trades: list[dict[str, Any]]) -> Table:
-    net = sum(row["pnl"] for row in trades)
-    fees = sum(row["fees"] for row in trades)
     table = Table(
-        title="Complete trades, from the trade log",
-        caption=f"{len(trades)} trades, fees {fees:.4f} USD, PnL after fees {net:+.4f} USD",
+        title="Complete trades, from the trade log (UTC, USD)",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
     )
-    for name in ("coin", "entered (UTC)", "at", "left (UTC)", "at", "why", "conf", "fees", "PnL"):
-        table.add_column(name, justify="left" if name in {"coin", "why"} else "right")
+    for name in ("coin", "entered", "at", "left", "at", "why", "conf.", "fees", "PnL"):
+        justify: JustifyMethod = "left" if name in {"coin", "why"} else "right"
+        table.add_column(name, justify=justify, no_wrap=True)
     for row in trades:
-        table.add_row(
-            row["symbol"],
-            row["entry_filled"][11:19],
-            f"{row['entry_price']:,.2f}",
-            row["exit_filled"][11:19],
-            f"{row['exit_price']:,.2f}",
-            row["reason"],
-            f"{row['confidence']:.3f}",
-            f"{row['fees']:.4f}",
-            f"{row['pnl']:+.4f}",
-            style="green" if row["pnl"] > 0 else "red",
-        )
+        table.add_row(*_trade_cells(row), style="green" if row["pnl"] > 0 else "red")
     return table
 
 
+def _trade_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        row["symbol"],
+        row["entry_filled"][11:19],
+        f"{row['entry_price']:,.2f}",
+        row["exit_filled"][11:19],
+        f"{row['exit_price']:,.2f}",
+        row["reason"],
+        f"{row['confidence']:.3f}",
+        f"{row['fees']:.3f}",
+        f"{row['pnl']:+.3f}",
+    )
+
+
 def _signal_table(log: TradeLog) -> Table:
-    table = Table(title="Signals sent, and how right they were")
+    table = Table(title="Signals sent, and how right they were", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("coin", "said", "signals", "outcome known", "right", "mean confidence"):
         table.add_column(name, justify="left" if name in {"coin", "said"} else "right")
     rows = log.query(
@@ -101,26 +118,33 @@ def _signal_table(log: TradeLog) -> Table:
         " FROM ml_predictions GROUP BY symbol, prediction ORDER BY symbol, prediction"
     )
     for row in rows:
-        share = "-" if row["right_share"] is None else f"{row['right_share']:.1%}"
+        share = "" if row["right_share"] is None else f"{row['right_share']:.1%}"
         numbers = (str(row["n"]), str(row["known"]), share, f"{row['confidence']:.3f}")
         table.add_row(row["symbol"], row["prediction"], *numbers)
-    table.caption = _latency(log)
     return table
 
 
-def _latency(log: TradeLog) -> str:
-    rows = log.query(
-        "SELECT value FROM health_metrics WHERE name = 'bar_to_signal_latency' AND unit = 'ms'"
+def _latency(client_log: Path) -> str:
+    """Describe what a client that followed the signals measured; the newest line may be cut."""
+    values = [ms for ms in map(_latency_ms, client_log.read_text().splitlines()) if ms is not None]
+    if not values:
+        return "no client received a signal"
+    return (
+        f"From a bar's arrival at the server to its signal's arrival at a client: "
+        f"median {statistics.median(values):.1f} ms, worst {max(values):.1f} ms, "
+        f"{len(values)} signals"
     )
-    if not rows:
-        return "no latency was measured"
-    values = [row["value"] for row in rows]
-    median = statistics.median(values)
-    return f"bar received → signal published: median {median:.1f} ms, worst {max(values):.1f} ms"
+
+
+def _latency_ms(line: str) -> float | None:
+    try:
+        return json.loads(line)["latency_ms"]  # type: ignore[no-any-return]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _memory_table(memory_bytes: Mapping[str, int]) -> Table:
-    table = Table(title="Peak memory of each process")
+    table = Table(title="Peak memory of each process", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("process")
     table.add_column("MB", justify="right")
     for name, size in memory_bytes.items():
@@ -136,8 +160,8 @@ def _where_and_what_next(folder: Path) -> str:
         f"Backtest     {folder / 'data' / 'reports'}\n"
         f"Logs         {folder}/*.log, {folder / 'hummingbot' / 'logs'}\n\n"
         "[bold]What to type next[/]\n"
-        f"  make trades TRADE_LOG={log}\n"
+        f"  SIGNAL_SERVER_DATA_DIR={folder / 'data'} make trades\n"
         f"  .venv/bin/sqlite-utils tables {log} --counts\n"
-        "  make demo DATA=../shared/market/BTCUSDT.parquet   (or any Parquet file of bars)\n"
+        "  make demo DATA=BTCUSDT.parquet     (Parquet files of real bars, comma-separated)\n"
         "  make help"
     )

@@ -24,7 +24,7 @@ from market_sim.demo.processes import (
     tail,
     wait_for_json,
 )
-from market_sim.demo.report import TradeLog, print_report
+from market_sim.demo.report import RunFiles, TradeLog, print_report
 from market_sim.hummingbot_launch import environment as kraken_environment
 from tools.hummingbot_home import build_home
 
@@ -80,6 +80,7 @@ def run_demo(request: DemoRequest, console: Console) -> int:
         _backfill(demo, config, addresses)
         _train(demo, config)
         server_address = _serve(demo, config)
+        client = _follow(demo, config, server_address)
         with Bot(demo, addresses, server_address) as bot:
             log = TradeLog(request.folder / "data" / "signals.sqlite")
             _trade(demo, bot, log)
@@ -87,7 +88,7 @@ def run_demo(request: DemoRequest, console: Console) -> int:
             bot.stop()
         demo.memory_bytes |= {c.name: c.peak_memory_bytes for c in children.running}
     demo.stage(6, "Report, from the trade log")
-    return print_report(console, log, request.folder, demo.memory_bytes)
+    return print_report(console, log, RunFiles(request.folder, client.log, demo.memory_bytes))
 
 
 def _check_data(request: DemoRequest) -> None:
@@ -140,6 +141,12 @@ def _serve(demo: Run, config: Path) -> str:
     address = str(wait_for_json(ready, child, 90)["address"])
     demo.console.print(f"Signals at {address} (gRPC, with health checking and reflection)")
     return address
+
+
+def _follow(demo: Run, config: Path, address: str) -> Child:
+    """Start a second client, which measures how long signals take."""
+    arguments = ("signals", "--follow", "--json", "--address", address)
+    return demo.children.start("client", demo.server_command(config, *arguments))
 
 
 @dataclass(slots=True)
@@ -230,6 +237,3 @@ def _trade(demo: Run, bot: Bot, log: TradeLog) -> None:
 def _over(started: float, trade_s: int, log: TradeLog) -> bool:
     elapsed = time.monotonic() - started
     return elapsed >= 2 * trade_s or (elapsed >= trade_s and log.complete_trades() > 0)
-
-
-__all__ = ["Child", "DemoRequest", "run_demo"]
