@@ -1,110 +1,150 @@
-"""An order book that follows a price: a few levels a side, on a grid, with seeded sizes."""
+"""An order book that follows a price, and how one state of a book becomes the next."""
 
 import zlib
-from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil, floor
 
-from market_sim.kraken_pairs import Pair
+from market_sim.kraken_pairs import LOT_DECIMALS, Pair
 
-LEVELS = 25
-_GRID_BPS = Decimal("0.5")
-_LEVEL_QUOTE = (4_000, 20_000)
-"""Smallest and largest size of a level, in quote currency."""
-
-
-@dataclass(slots=True)
-class Book:
-    """Price levels of one pair: size in base units by price; `thin` shares every size."""
-
-    pair: Pair
-    bids: dict[Decimal, Decimal] = field(default_factory=dict)
-    asks: dict[Decimal, Decimal] = field(default_factory=dict)
-    thin: Decimal = Decimal(1)
-
-    def follow(self, price: float) -> "BookChange":
-        """Lay the levels around `price`; return what changed."""
-        grid = max(self.pair.tick, self._quantize(Decimal(str(price)) * _GRID_BPS / 10_000))
-        below = int(Decimal(str(price)) / grid)
-        bids = {(below - k) * grid for k in range(LEVELS)}
-        asks = {(below + 1 + k) * grid for k in range(LEVELS)}
-        return BookChange(
-            bids=_replace(self.bids, {p: self._size(p) for p in bids if p > 0}),
-            asks=_replace(self.asks, {p: self._size(p) for p in asks}),
-        )
-
-    def take(self, *, buy: bool, size: Decimal, limit: Decimal | None) -> list["Take"]:
-        """Remove up to `size` from the other side, best price first, no worse than `limit`."""
-        side = self.asks if buy else self.bids
-        taken: list[Take] = []
-        for price in sorted(side, reverse=not buy):
-            worse = limit is not None and (price > limit if buy else price < limit)
-            if worse or size <= 0:
-                break
-            part = min(size, side[price])
-            taken.append(Take(price, part))
-            size -= part
-            side[price] -= part
-            if side[price] == 0:
-                del side[price]
-        return taken
-
-    def crosses(self, *, buy: bool, limit: Decimal) -> bool:
-        """Tell whether a limit order at this price would trade at once."""
-        if buy:
-            return bool(self.asks) and limit >= min(self.asks)
-        return bool(self.bids) and limit <= max(self.bids)
-
-    def best(self) -> tuple[Decimal, Decimal]:
-        """Return the best bid and ask."""
-        return max(self.bids), min(self.asks)
-
-    def checksum(self) -> int:
-        """Return Kraken's CRC32 over the ten best asks, then the ten best bids."""
-        asks = sorted(self.asks.items())[:10]
-        bids = sorted(self.bids.items(), reverse=True)[:10]
-        text = "".join(self._digits(price, size) for price, size in asks + bids)
-        return zlib.crc32(text.encode())
-
-    def price_text(self, price: Decimal) -> str:
-        """Return a price as the wire has it."""
-        return f"{price:.{self.pair.price_decimals}f}"
-
-    def _digits(self, price: Decimal, size: Decimal) -> str:
-        parts = (self.price_text(price), f"{size:.8f}")
-        return "".join(part.replace(".", "").lstrip("0") for part in parts)
-
-    def _quantize(self, value: Decimal) -> Decimal:
-        return value.quantize(self.pair.tick, rounding=ROUND_HALF_UP)
-
-    def _size(self, price: Decimal) -> Decimal:
-        """Return the size at a price: always the same there, so that levels do not flicker."""
-        low, high = _LEVEL_QUOTE
-        part = Decimal(zlib.crc32(str(price).encode()) % 1000) / 1000
-        quote = (low + (high - low) * part) * self.thin
-        return max((quote / price).quantize(self.pair.lot), self.pair.lot)
+Sizes = dict[Decimal, Decimal]
+"""Size in base units by price, best price first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A part of an order that traded, at a level's price."""
+    """A part of an order that trades, and at what price."""
 
     price: Decimal
     size: Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class BookChange:
-    """New sizes by price on each side; 0 deletes a level."""
+class BookShape:
+    """How a book looks; `level_quote` is the usual value of one level in quote currency."""
 
-    bids: dict[Decimal, Decimal]
-    asks: dict[Decimal, Decimal]
+    seed: int = 0
+    levels: int = 50
+    level_quote: float = 10_000.0
+    half_spread_bps: float = 0.5
+    step_bps: float = 0.5
+    churn_s: float = 10.0
 
 
-def _replace(
-    side: dict[Decimal, Decimal], wanted: dict[Decimal, Decimal]
-) -> dict[Decimal, Decimal]:
-    changes = {price: Decimal(0) for price in side if price not in wanted}
-    changes |= {price: size for price, size in wanted.items() if side.get(price) != size}
-    side.clear()
-    side.update(wanted)
-    return changes
+class Book:
+    """Other people's orders: a level on each rung of a price ladder, left and right of the price.
+
+    Rungs keep their prices while the market moves, so that most levels stay as they are; each
+    one's size changes every `churn_s` seconds, at its own moment. What was taken is there again
+    after the next `follow`. `thin` shares every size: set it to make a market thin.
+    """
+
+    def __init__(self, pair: Pair, shape: BookShape | None = None) -> None:
+        self.pair = pair
+        self.thin = 1.0
+        self.asks: Sizes = {}
+        self.bids: Sizes = {}
+        self._shape = shape or BookShape()
+        self._rung_ticks = 0
+
+    def follow(self, price: float, now_s: float = 0.0) -> None:
+        """Lay the levels around `price`; `now_s` is in seconds since 1970."""
+        if not self._rung_ticks:
+            ticks = price * self._shape.step_bps / 1e4 * 10**self.pair.price_decimals
+            self._rung_ticks = max(1, round(ticks))
+        rung = self._rung_ticks / 10**self.pair.price_decimals
+        half_spread = self._shape.half_spread_bps / 1e4
+        first_ask = ceil(price * (1 + half_spread) / rung)
+        first_bid = floor(price * (1 - half_spread) / rung)
+        levels = self._shape.levels
+        self.asks = self._side(range(first_ask, first_ask + levels), now_s)
+        self.bids = self._side(range(first_bid, max(first_bid - levels, 0), -1), now_s)
+
+    def against(self, *, buy: bool) -> Sizes:
+        """Return the levels that an order trades with, best first."""
+        return self.asks if buy else self.bids
+
+    def within(self, *, buy: bool, limit: Decimal | None) -> list[tuple[Decimal, Decimal]]:
+        """Return the levels that an order trades with and that are no worse than its limit."""
+        levels = list(self.against(buy=buy).items())
+        if limit is None:
+            return levels
+        return [(p, size) for p, size in levels if (p <= limit if buy else p >= limit)]
+
+    def take(self, *, buy: bool, price: Decimal, size: Decimal) -> None:
+        """Remove what an order has traded at a level."""
+        levels = self.against(buy=buy)
+        levels[price] -= size
+        if not levels[price]:
+            del levels[price]
+
+    def _side(self, rungs: Iterable[int], now_s: float) -> Sizes:
+        decimals = self.pair.price_decimals
+        prices = (Decimal(rung * self._rung_ticks).scaleb(-decimals) for rung in rungs)
+        return {price: self._size(price, now_s) for price in prices}
+
+    def _size(self, price: Decimal, now_s: float) -> Decimal:
+        name = f"{self._shape.seed} {self.pair.symbol} {price}"
+        epoch = floor(now_s / self._shape.churn_s + _chance(name))
+        quote = self._shape.level_quote * self.thin * (0.4 + 1.2 * _chance(f"{name} {epoch}"))
+        lots = round(quote / float(price) * 10**LOT_DECIMALS)
+        return Decimal(max(1, lots)).scaleb(-LOT_DECIMALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A price, the size there (0: none), and when that last changed in seconds since 1970."""
+
+    price: Decimal
+    size: Decimal
+    changed_s: float
+
+
+Levels = tuple[Level, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BookState:
+    """A whole book at a moment, best prices first."""
+
+    asks: Levels = ()
+    bids: Levels = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """A level to set in a client's book; `again`: it was there, too deep for the client."""
+
+    level: Level
+    again: bool = False
+
+
+def evolve(old: Levels, sizes: Mapping[Decimal, Decimal], now_s: float) -> Levels:
+    """Return the levels of `sizes` in their order, dated now where they differ from `old`."""
+    known = {(level.price, level.size): level for level in old}
+    return tuple(
+        known.get((price, size)) or Level(price, size, now_s) for price, size in sizes.items()
+    )
+
+
+def changes(old: Levels, new: Levels, depth: int, now_s: float) -> list[LevelChange]:
+    """Return what takes a client that sees `depth` levels of `old` to `new`.
+
+    A level that only fell out of sight is not deleted: clients cut their books to their depth.
+    """
+    seen = {level.price: level.size for level in old[:depth]}
+    hidden = {level.price for level in old[depth:]}
+    kept = {level.price for level in new}
+    gone = [LevelChange(Level(price, Decimal(0), now_s)) for price in seen if price not in kept]
+    fresh = [
+        LevelChange(level, again=level.price in hidden)
+        for level in new[:depth]
+        if seen.get(level.price) != level.size
+    ]
+    return gone + fresh
+
+
+def _chance(name: str) -> float:
+    """Return a number in [0, 1) that depends on the name alone."""
+    return zlib.crc32(name.encode()) / 2**32

@@ -1,142 +1,93 @@
 """Orders, matching, fees and balances of one account, exact to the last digit."""
 
 import itertools
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from decimal import ROUND_DOWN, Decimal
-from enum import StrEnum
+from decimal import Decimal
 from typing import Protocol
 
-from market_sim.kraken_book import Book, BookChange, Take
-from market_sim.kraken_pairs import COST_MINIMUM, Fees, Pair, pair_of
-
-_CENTS = Decimal("0.00001")
+from market_sim.kraken_book import Book, BookShape, Take
+from market_sim.kraken_ledger import Ledger
+from market_sim.kraken_orders import (
+    Listeners,
+    NewOrder,
+    Order,
+    OrderRefusedError,
+    OrderStatus,
+    OrderStep,
+    PublicTrade,
+    Trade,
+)
+from market_sim.kraken_pairs import (
+    COST_DECIMALS,
+    COST_MINIMUM,
+    LOT_DECIMALS,
+    Fees,
+    Pair,
+    cut,
+    pair_of,
+)
+from market_sim.kraken_tape import Tape
 
 
 class PriceSource(Protocol):
     """Whatever moves the market."""
 
     @property
-    def symbols(self) -> tuple[str, ...]:
-        """The symbols that trade."""
+    def symbols(self) -> Sequence[str]:
+        """The symbols that trade, as `BASE-QUOTE`."""
         ...
 
-    def price_at(self, symbol: str, when: datetime) -> float:
+    def price_at(self, symbol: str, when: datetime, /) -> float:
         """Return the price at an instant (UTC)."""
         ...
 
 
-class OrderStatus(StrEnum):
-    """Kraken's order states."""
-
-    PENDING = "pending"
-    OPEN = "open"
-    CLOSED = "closed"
-    CANCELED = "canceled"
-
-
-class OrderRefusedError(Exception):
-    """Kraken's own error text, such as `EOrder:Insufficient funds`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """One fill. `fee` is in quote currency."""
-
-    id: str
-    order_id: str
-    pair: Pair
-    side: str
-    order_type: str
-    price: Decimal
-    size: Decimal
-    cost: Decimal
-    fee: Decimal
-    maker: bool
-    at: datetime
-    userref: int
-
-
-@dataclass(slots=True)
-class Order:
-    """One order and what has become of it; sizes in base units."""
-
-    id: str
-    pair: Pair
-    side: str
-    order_type: str
-    size: Decimal
-    limit: Decimal | None
-    userref: int
-    post_only: bool
-    opened_at: datetime
-    status: OrderStatus = OrderStatus.PENDING
-    filled: Decimal = Decimal(0)
-    cost: Decimal = Decimal(0)
-    fee: Decimal = Decimal(0)
-    closed_at: datetime | None = None
-
-    @property
-    def buy(self) -> bool:
-        """Whether it buys the base asset."""
-        return self.side == "buy"
-
-    @property
-    def remaining(self) -> Decimal:
-        """What is still to fill."""
-        return self.size - self.filled
-
-    @property
-    def live(self) -> bool:
-        """Whether it can still fill."""
-        return self.status in {OrderStatus.PENDING, OrderStatus.OPEN}
-
-
-@dataclass(frozen=True, slots=True)
-class NewOrder:
-    """What a client asks for."""
-
-    pair: Pair
-    side: str
-    order_type: str
-    size: Decimal
-    limit: Decimal | None
-    userref: int
-    post_only: bool
-
-
-@dataclass(slots=True)
-class Listeners:
-    """Who is told of what; the private stream in practice."""
-
-    order_changed: Callable[[Order, str], None] = lambda order, change: None  # noqa: ARG005
-    traded: Callable[[Trade], None] = lambda trade: None  # noqa: ARG005
-
-
 class Exchange:
-    """One account's orders against books that follow a price source."""
+    """One account's orders against books that follow a price source.
+
+    `orders` (by id), `trades` and `balances` (by asset) are the truth that tests hold a client
+    against. The account never trades with itself.
+    """
 
     def __init__(
         self,
         prices: PriceSource,
-        balances: dict[str, Decimal],
+        balances: Mapping[str, Decimal],
         fees: Fees,
         clock: Callable[[], datetime],
+        shape: BookShape | None = None,
     ) -> None:
         now = clock()
+        shape = shape or BookShape()
         self.pairs = {s: pair_of(s, prices.price_at(s, now)) for s in prices.symbols}
-        self.books = {symbol: Book(pair) for symbol, pair in self.pairs.items()}
-        self.balances = dict(balances)
+        self.books = {symbol: Book(pair, shape) for symbol, pair in self.pairs.items()}
         self.fees = fees
+        self.clock = clock
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
+        self.tape = Tape(shape.seed)
         self.listeners = Listeners()
+        self._ledger = Ledger(balances)
         self._prices = prices
-        self._clock = clock
-        self._numbers = itertools.count(1)
+        self._order_numbers = itertools.count(1)
         self._trade_numbers = itertools.count(1)
         self.follow_prices()
+
+    @property
+    def balances(self) -> dict[str, Decimal]:
+        """What the account has, by asset."""
+        return self._ledger.balances
+
+    def open_orders(self) -> list[Order]:
+        """Return the orders that can still fill, oldest first."""
+        return [order for order in self.orders.values() if order.live]
+
+    def available(self, asset: str) -> Decimal:
+        """Return what of an asset no live order ties up."""
+        held = sum((order.held(asset) for order in self.open_orders()), Decimal(0))
+        return self.balances.get(asset, Decimal(0)) - held
 
     def find_pair(self, name: str) -> Pair:
         """Return the pair called `name`; raise `OrderRefusedError` if there is none."""
@@ -145,139 +96,143 @@ class Exchange:
                 return pair
         raise OrderRefusedError("EQuery:Unknown asset pair")
 
-    def follow_prices(self) -> dict[str, BookChange]:
-        """Move every book to the price of now and fill resting orders that it reaches."""
-        now = self._clock()
-        changes = {
-            symbol: book.follow(self._prices.price_at(symbol, now))
-            for symbol, book in self.books.items()
-        }
-        for order in [order for order in self.orders.values() if order.live]:
-            if order.status is OrderStatus.OPEN:
-                self._match(order, maker=order.order_type == "limit")
-        return changes
+    def follow_prices(self) -> None:
+        """Move every book to the price of now and fill the waiting orders that it reaches."""
+        now = self.clock()
+        for symbol, book in self.books.items():
+            book.follow(self._prices.price_at(symbol, now), now.timestamp())
+            for trade in self.tape.others(book, now):
+                self._print(trade)
+        for order in self.open_orders():
+            if order.status is OrderStatus.OPEN and self._triggered(order):
+                self._match(order, maker=order.wanted.limit is not None)
 
     def add(self, wanted: NewOrder) -> Order:
-        """Accept an order; raise `OrderRefusedError` with Kraken's reason if it cannot be."""
+        """Accept an order without working it; raise `OrderRefusedError` if Kraken would not."""
+        wanted = replace(wanted, size=cut(wanted.size, LOT_DECIMALS))
         self._check(wanted)
-        number = next(self._numbers)
+        number = next(self._order_numbers)
         order = Order(
             id=f"O{number:05d}-SIMUL-{number:06d}",
-            pair=wanted.pair,
-            side=wanted.side,
-            order_type=wanted.order_type,
-            size=wanted.size.quantize(wanted.pair.lot, rounding=ROUND_DOWN),
-            limit=wanted.limit,
-            userref=wanted.userref,
-            post_only=wanted.post_only,
-            opened_at=self._clock(),
+            wanted=wanted,
+            opened_at=self.clock(),
+            reserved=self._reserve(wanted),
         )
         self.orders[order.id] = order
         return order
 
     def work(self, order: Order) -> None:
         """Open an accepted order, tell of it, and match it at once."""
-        self.listeners.order_changed(order, "new")
         if not order.live:
             return
+        self.listeners.order_changed(order, OrderStep.NEW)
         order.status = OrderStatus.OPEN
-        self.listeners.order_changed(order, "open")
-        if order.post_only and order.limit is not None and self._crosses(order):
-            self._close(order, OrderStatus.CANCELED)
-            return
-        self._match(order, maker=False)
+        self.listeners.order_changed(order, OrderStep.OPEN)
+        if order.wanted.post_only and self._crosses(order):
+            self._end(order, OrderStatus.CANCELED, "Post only order")
+        elif self._triggered(order):
+            self._match(order, maker=False)
 
-    def cancel(self, order_id: str) -> Order:
+    def cancel(self, order_id: str) -> None:
         """Cancel a live order; raise `OrderRefusedError` if there is none."""
         order = self.orders.get(order_id)
         if order is None or not order.live:
             raise OrderRefusedError("EOrder:Unknown order")
-        self._close(order, OrderStatus.CANCELED)
-        return order
+        self._end(order, OrderStatus.CANCELED, "User requested")
 
-    def open_orders(self) -> Iterable[Order]:
-        """Return the orders that can still fill."""
-        return [order for order in self.orders.values() if order.live]
+    def _check(self, wanted: NewOrder) -> None:
+        pair = wanted.pair
+        if wanted.size < pair.minimum_size:
+            raise OrderRefusedError("EGeneral:Invalid arguments:volume minimum not met")
+        if wanted.price is not None and (wanted.price <= 0 or wanted.price % pair.tick):
+            raise OrderRefusedError(
+                f"EOrder:Invalid price:{pair.altname} price can only be specified up to "
+                f"{pair.price_decimals} decimals."
+            )
+        if self._cost(wanted) < COST_MINIMUM:
+            raise OrderRefusedError("EOrder:Cost minimum not met")
+        asset = pair.quote_asset if wanted.buy else pair.base_asset
+        if self._reserve(wanted) > self.available(asset):
+            raise OrderRefusedError("EOrder:Insufficient funds")
 
-    def available(self, asset: str) -> Decimal:
-        """Return what of an asset is not tied up in resting limit orders."""
-        held = sum((_held(order, asset, self.fees) for order in self.open_orders()), Decimal(0))
-        return self.balances.get(asset, Decimal(0)) - held
+    def _reserve(self, wanted: NewOrder) -> Decimal:
+        return self._cost(wanted) * (1 + self.fees.taker) if wanted.buy else wanted.size
+
+    def _cost(self, wanted: NewOrder) -> Decimal:
+        """Return the order's value at its own price, or at what the book would give now."""
+        if wanted.price is not None:
+            return wanted.price * wanted.size
+        cost, left, worst = Decimal(0), wanted.size, Decimal(0)
+        for price, size in self.books[wanted.pair.symbol].against(buy=wanted.buy).items():
+            part, worst = min(size, left), price
+            cost, left = cost + part * price, left - part
+        return cost + left * worst
 
     def _crosses(self, order: Order) -> bool:
         book = self.books[order.pair.symbol]
-        return order.limit is not None and book.crosses(buy=order.buy, limit=order.limit)
+        return bool(book.within(buy=order.buy, limit=order.wanted.limit))
 
-    def _check(self, wanted: NewOrder) -> None:
-        pair, book = wanted.pair, self.books[wanted.pair.symbol]
-        if wanted.size < pair.minimum_size:
-            raise OrderRefusedError("EGeneral:Invalid arguments:volume minimum not met")
-        if wanted.limit is not None and wanted.limit % pair.tick != 0:
-            raise OrderRefusedError("EOrder:Invalid price")
-        bid, ask = book.best()
-        price = wanted.limit or (ask if wanted.side == "buy" else bid)
-        if wanted.size * price < COST_MINIMUM:
-            raise OrderRefusedError("EOrder:Cost minimum not met")
-        if wanted.side == "buy":
-            needed, asset = wanted.size * price * (1 + self.fees.taker), pair.quote_asset
-        else:
-            needed, asset = wanted.size, pair.base_asset
-        if needed > self.available(asset):
-            raise OrderRefusedError("EOrder:Insufficient funds")
+    def _triggered(self, order: Order) -> bool:
+        trigger = order.wanted.trigger
+        if trigger is None:
+            return True
+        best = next(iter(self.books[order.pair.symbol].against(buy=order.buy)))
+        return best >= trigger if order.buy else best <= trigger
 
     def _match(self, order: Order, *, maker: bool) -> None:
-        book = self.books[order.pair.symbol]
-        for take in book.take(buy=order.buy, size=order.remaining, limit=order.limit):
-            # A resting order trades at its own price, not at the better one that reached it.
-            price = order.limit if maker and order.limit is not None else take.price
-            self._fill(order, Take(price, take.size), maker=maker)
-        if order.remaining == 0 and order.live:
-            self._close(order, OrderStatus.CLOSED)
+        book, limit = self.books[order.pair.symbol], order.wanted.limit
+        for price, offered in book.within(buy=order.buy, limit=limit):
+            # A waiting order trades at its own price, not at the better one that reached it.
+            at = limit if maker and limit is not None else price
+            size = self._affordable(order, at, min(offered, order.remaining))
+            if not size:
+                self._end(order, OrderStatus.CANCELED, "Insufficient funds")
+                return
+            book.take(buy=order.buy, price=price, size=size)
+            self._fill(order, Take(at, size), maker=maker)
+            if not order.remaining:
+                self._end(order, OrderStatus.CLOSED, None)
+                return
+
+    def _affordable(self, order: Order, price: Decimal, size: Decimal) -> Decimal:
+        """Return the part of `size` that the account can pay: a market order may run dry."""
+        asset = order.pair.quote_asset if order.buy else order.pair.base_asset
+        funds = self.available(asset) + order.held(asset)
+        per_unit = price * (1 + self.fees.taker) if order.buy else Decimal(1)
+        return size if size * per_unit <= funds else cut(funds / per_unit, LOT_DECIMALS)
 
     def _fill(self, order: Order, take: Take, *, maker: bool) -> None:
-        cost = take.price * take.size
-        fee = (cost * (self.fees.maker if maker else self.fees.taker)).quantize(_CENTS)
+        trade = self._trade(order, take, maker=maker)
+        self.trades.append(trade)
+        self._ledger.settle(trade)
+        order.filled += trade.size
+        order.cost += trade.cost
+        order.fee += trade.fee
+        self.listeners.traded(trade)
+        self.listeners.order_changed(order, OrderStep.FILL)
+        self._print(self.tape.own(trade))
+
+    def _trade(self, order: Order, take: Take, *, maker: bool) -> Trade:
         number = next(self._trade_numbers)
-        order.filled += take.size
-        order.cost += cost
-        order.fee += fee
-        self._book_fill(order, take.size, cost, fee)
-        trade = Trade(
+        # Cut off, never rounded up: an order that has passed its check can always be paid.
+        cost = cut(take.price * take.size, COST_DECIMALS)
+        share = self.fees.maker if maker else self.fees.taker
+        return Trade(
             id=f"T{number:05d}-SIMUL-{number:06d}",
             order_id=order.id,
-            pair=order.pair,
-            side=order.side,
-            order_type=order.order_type,
+            wanted=order.wanted,
             price=take.price,
             size=take.size,
             cost=cost,
-            fee=fee,
+            fee=cut(cost * share, COST_DECIMALS),
             maker=maker,
-            at=self._clock(),
-            userref=order.userref,
+            at=self.clock(),
         )
-        self.trades.append(trade)
-        self.listeners.traded(trade)
-        if order.remaining > 0:
-            self.listeners.order_changed(order, "fill")
 
-    def _book_fill(self, order: Order, size: Decimal, cost: Decimal, fee: Decimal) -> None:
-        sign = 1 if order.buy else -1
-        pair, held = order.pair, self.balances
-        held[pair.base_asset] = held.get(pair.base_asset, Decimal(0)) + sign * size
-        held[pair.quote_asset] = held.get(pair.quote_asset, Decimal(0)) - sign * cost - fee
+    def _end(self, order: Order, status: OrderStatus, reason: str | None) -> None:
+        order.status, order.closed_at, order.reason = status, self.clock(), reason
+        self.listeners.order_changed(order, OrderStep.CLOSED)
 
-    def _close(self, order: Order, status: OrderStatus) -> None:
-        order.status = status
-        order.closed_at = self._clock()
-        self.listeners.order_changed(order, "closed")
-
-
-def _held(order: Order, asset: str, fees: Fees) -> Decimal:
-    if order.limit is None:
-        return Decimal(0)
-    if order.buy and asset == order.pair.quote_asset:
-        return order.remaining * order.limit * (1 + fees.taker)
-    if not order.buy and asset == order.pair.base_asset:
-        return order.remaining
-    return Decimal(0)
+    def _print(self, trade: PublicTrade) -> None:
+        self.tape.last[trade.pair.symbol] = trade
+        self.listeners.printed(trade)

@@ -1,7 +1,7 @@
 """The Kraken stand-in: one exchange and one account behind REST and WebSocket v1."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from market_sim.faults import FaultSwitch
 from market_sim.kraken_auth import Authenticator
+from market_sim.kraken_book import BookShape
 from market_sim.kraken_exchange import Exchange, PriceSource
 from market_sim.kraken_pairs import Fees
 from market_sim.kraken_rest import KrakenRest
@@ -18,22 +19,35 @@ from market_sim.kraken_ws import KrakenStream
 
 TEST_KEY = "stand-in-key"
 TEST_SECRET = "c3RhbmQtaW4tc2VjcmV0"  # noqa: S105 - opens nothing but this stand-in
+_HEARTBEAT_S = 1.0
+
+
+def _starting_balances() -> Mapping[str, Decimal]:
+    return {"ZUSD": Decimal(10_000)}
 
 
 @dataclass(frozen=True, slots=True)
 class KrakenSettings:
-    """The account; fees are shares of the traded value."""
+    """The account, its fees, and the look of the books; `balances` by Kraken's asset names.
+
+    `secret` is base64, as Kraken gives it. Fees are shares of the traded value; the
+    defaults are Kraken's of years ago, which the bot reckons with too. A new account there pays
+    0.0040 and 0.0025 now.
+    """
 
     key: str = TEST_KEY
-    secret: str = TEST_SECRET
+    secret: str = field(default=TEST_SECRET, repr=False)
     taker_fee: Decimal = Decimal("0.0026")
     maker_fee: Decimal = Decimal("0.0016")
-    balances: dict[str, Decimal] = field(default_factory=lambda: {"ZUSD": Decimal(10_000)})
+    balances: Mapping[str, Decimal] = field(default_factory=_starting_balances)
+    book: BookShape = field(default_factory=BookShape)
+    refresh_hz: float = 5.0
+    host: str = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
 class KrakenAddresses:
-    """Where the stand-in listens."""
+    """Where the stand-in listens; public and private streams share one address."""
 
     rest_url: str
     ws_url: str
@@ -43,35 +57,54 @@ class KrakenStandIn:
     """Start it, send Hummingbot there, and read `exchange` for what really happened."""
 
     def __init__(
-        self, prices: PriceSource, settings: KrakenSettings, clock: Callable[[], datetime]
+        self,
+        prices: PriceSource,
+        settings: KrakenSettings,
+        clock: Callable[[], datetime],
+        faults: FaultSwitch | None = None,
     ) -> None:
-        self.faults = FaultSwitch()
+        self.faults = faults or FaultSwitch()
         fees = Fees(settings.taker_fee, settings.maker_fee)
-        self.exchange = Exchange(prices, settings.balances, fees, clock)
+        self.exchange = Exchange(prices, settings.balances, fees, clock, settings.book)
         auth = Authenticator(settings.key, settings.secret, clock)
+        self._settings = settings
         self._rest = KrakenRest(self.exchange, auth, self.faults)
         self._stream = KrakenStream(self.exchange, auth, self.faults)
         self._runner: web.AppRunner | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> KrakenAddresses:
-        """Listen on a free loopback port for REST and both streams."""
+        """Listen on a free port for REST and both streams."""
         application = web.Application()
         application.add_routes([*self._rest.routes(), *self._stream.routes()])
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        port = self._runner.addresses[0][1]
-        self._task = asyncio.create_task(self._stream.run())
-        return KrakenAddresses(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/")
+        await web.TCPSite(self._runner, self._settings.host, 0).start()
+        address = f"{self._settings.host}:{self._runner.addresses[0][1]}"
+        repeated = (
+            (self.refresh, 1 / self._settings.refresh_hz),
+            (self._stream.beat, _HEARTBEAT_S),
+        )
+        self._tasks = [asyncio.create_task(_repeat(*work)) for work in repeated]
+        return KrakenAddresses(f"http://{address}", f"ws://{address}/")
 
     async def stop(self) -> None:
-        """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
+        """Stop listening and say goodbye to every client."""
+        for task in self._tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._task
+                await task
         await self._stream.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def refresh(self) -> None:
+        """Move the books to the price of now, fill what it reaches, and tell the subscribers."""
+        self.exchange.follow_prices()
+        self._stream.publish_books()
+
+
+async def _repeat(work: Callable[[], None], every_s: float) -> None:
+    while True:
+        work()
+        await asyncio.sleep(every_s)

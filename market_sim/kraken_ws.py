@@ -1,39 +1,29 @@
-"""Kraken's WebSocket v1: book and trade channels, and the account's own orders and trades."""
+"""Kraken's WebSocket v1: connections, subscriptions and who is told what."""
 
 import asyncio
 import json
-import time
-from dataclasses import dataclass, field
-from decimal import Decimal
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from market_sim.faults import FaultName, FaultSwitch
 from market_sim.kraken_auth import Authenticator
-from market_sim.kraken_book import BookChange
-from market_sim.kraken_exchange import Exchange, Order, Trade
-from market_sim.kraken_wire import order_details, order_message, trade_details
+from market_sim.kraken_book import BookState, evolve
+from market_sim.kraken_channels import DEPTHS, Client, book_messages, channel_id
+from market_sim.kraken_exchange import Exchange
+from market_sim.kraken_orders import Order, OrderStep, PublicTrade, Trade
+from market_sim.kraken_pairs import Pair
+from market_sim.kraken_wire import (
+    book_snapshot,
+    public_trade,
+    stream_order,
+    stream_order_whole,
+    stream_trade,
+)
 
-HEARTBEAT_S = 1.0
-REFRESH_S = 0.2
-_OUTBOX = 20_000
-
-
-@dataclass(slots=True, eq=False)
-class _Client:
-    outbox: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(_OUTBOX))
-    books: dict[str, int] = field(default_factory=dict)
-    trades: set[str] = field(default_factory=set)
-    private: dict[str, int] = field(default_factory=dict)
-
-    def send(self, message: Any) -> None:
-        self.outbox.put_nowait(json.dumps(message))
-
-    def send_private(self, channel: str, payload: list[dict[str, Any]]) -> None:
-        if channel in self.private:
-            self.private[channel] += 1
-            self.send([payload, channel, {"sequence": self.private[channel]}])
+_RECENT_TRADES = 50
+_PRIVATE = ("openOrders", "ownTrades")
 
 
 class KrakenStream:
@@ -43,11 +33,13 @@ class KrakenStream:
         self._exchange = exchange
         self._auth = auth
         self._faults = faults
-        self._clients: set[_Client] = set()
-        self._sockets: set[web.WebSocketResponse] = set()
-        self._channels = {symbol: 300 + n for n, symbol in enumerate(exchange.pairs)}
+        self._clients: set[Client] = set()
+        self._connections = 0
+        self._books = {symbol: BookState() for symbol in exchange.pairs}
         exchange.listeners.order_changed = self._order_changed
         exchange.listeners.traded = self._traded
+        exchange.listeners.printed = self._printed
+        self.publish_books()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route for an aiohttp application."""
@@ -57,148 +49,136 @@ class KrakenStream:
         """Serve one client until it leaves."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        client = _Client()
-        client.send(
-            {"connectionID": 1, "event": "systemStatus", "status": "online", "version": "1.9.6"}
-        )
+        client = Client(socket)
+        self._connections += 1
+        status = {"connectionID": 8_628_615_390_848_610_000 + self._connections}
+        client.send(status | {"event": "systemStatus", "status": "online", "version": "1.9.6"})
         self._clients.add(client)
-        self._sockets.add(socket)
-        sender = asyncio.create_task(_send_all(socket, client))
+        sender = asyncio.create_task(client.send_all())
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
                     self._command(client, message.data)
         finally:
-            sender.cancel()
             self._clients.discard(client)
-            self._sockets.discard(socket)
+            sender.cancel()
+            with suppress(asyncio.CancelledError):
+                await sender
         return socket
 
-    async def run(self) -> None:
-        """Refresh the books and send heartbeats, until cancelled."""
-        beat_at = 0.0
-        while True:
-            for symbol, change in self._exchange.follow_prices().items():
-                self._book_changed(symbol, change)
-            if time.monotonic() >= beat_at:
-                beat_at = time.monotonic() + HEARTBEAT_S
+    def publish_books(self) -> None:
+        """Tell each subscriber how the books have changed since the last time."""
+        now_s = self._exchange.clock().timestamp()
+        for symbol, book in self._exchange.books.items():
+            old = self._books[symbol]
+            new = BookState(evolve(old.asks, book.asks, now_s), evolve(old.bids, book.bids, now_s))
+            self._books[symbol] = new
+            depths = {c.books[symbol] for c in self._clients if symbol in c.books}
+            for depth in depths:
+                messages = book_messages(book.pair, (old, new), depth, now_s)
                 for client in self._clients:
-                    client.send({"event": "heartbeat"})
-            await asyncio.sleep(REFRESH_S)
+                    if client.books.get(symbol) == depth:
+                        self._send_book(client, book.pair, messages)
+
+    def beat(self) -> None:
+        """Send everyone who listens to something a heartbeat."""
+        for client in self._clients:
+            if client.subscribed:
+                client.send({"event": "heartbeat"})
 
     async def close(self) -> None:
         """Close every connection."""
-        for socket in list(self._sockets):
-            await socket.close()
+        for client in list(self._clients):
+            await client.socket.close()
 
-    def _command(self, client: _Client, text: str) -> None:
+    def _command(self, client: Client, text: str) -> None:
         try:
             command = json.loads(text)
-            event = command["event"]
-            subscription = command.get("subscription", {})
-            name = str(subscription.get("name", ""))
+            event, name = command["event"], command.get("subscription", {}).get("name")
         except (ValueError, KeyError, TypeError, AttributeError):
-            client.send({"event": "error", "errorMessage": "Malformed request"})
+            client.send({"errorMessage": "Malformed request", "event": "error"})
             return
+        echo = {"reqid": command["reqid"]} if "reqid" in command else {}
         if event == "ping":
-            client.send({"event": "pong"})
-        elif name in {"openOrders", "ownTrades"}:
-            self._private(client, name, subscription)
+            client.send({"event": "pong"} | echo)
+        elif event not in {"subscribe", "unsubscribe"}:
+            client.send({"errorMessage": "Unsupported event", "event": "error"} | echo)
+        elif name in _PRIVATE:
+            self._private(client, command, echo)
         else:
             for wsname in command.get("pair", []):
-                self._public(client, event, wsname, subscription)
+                self._public(client, command, wsname, echo)
 
     def _public(
-        self, client: _Client, event: str, wsname: str, subscription: dict[str, Any]
+        self, client: Client, command: dict[str, Any], wsname: str, echo: dict[str, Any]
     ) -> None:
-        symbol = {p.wsname: s for s, p in self._exchange.pairs.items()}.get(wsname)
-        name = subscription.get("name")
-        status: dict[str, Any] = {"event": "subscriptionStatus", "pair": wsname}
-        status["subscription"] = subscription
-        if symbol is None or name not in {"book", "trade"}:
-            refusal = {"errorMessage": "Currency pair not supported", "status": "error"}
-            client.send(status | refusal)
+        asked: dict[str, Any] = command["subscription"]
+        status = {"event": "subscriptionStatus", "pair": wsname, "subscription": asked} | echo
+        pair = {pair.wsname: pair for pair in self._exchange.pairs.values()}.get(wsname)
+        name, depth = asked.get("name"), asked.get("depth", DEPTHS[0])
+        problem = None
+        if pair is None:
+            problem = f"Currency pair not supported {wsname}"
+        elif name not in {"book", "trade"}:
+            problem = "Subscription name invalid"
+        elif depth not in DEPTHS:
+            problem = "Subscription depth not supported"
+        if pair is None or problem is not None:
+            client.send(status | {"errorMessage": problem, "status": "error"})
             return
-        depth = int(subscription.get("depth", 10))
         channel = f"book-{depth}" if name == "book" else "trade"
-        status |= {"channelID": self._channels[symbol], "channelName": channel}
-        client.send(status | {"status": "subscribed" if event == "subscribe" else "unsubscribed"})
-        self._remember(client, symbol, name, None if event == "unsubscribe" else depth)
+        status |= {"channelID": channel_id(self._number(pair), channel), "channelName": channel}
+        leaving = command["event"] == "unsubscribe"
+        client.send(status | {"status": "unsubscribed" if leaving else "subscribed"})
+        client.remember(pair.symbol, None if name == "trade" else depth, leaving=leaving)
+        if name == "book" and not leaving:
+            snapshot = book_snapshot(pair, self._books[pair.symbol], depth)
+            self._send_book(client, pair, [[snapshot]])
 
-    def _remember(self, client: _Client, symbol: str, name: str, depth: int | None) -> None:
-        if name == "trade":
-            (client.trades.discard if depth is None else client.trades.add)(symbol)
-        elif depth is None:
-            client.books.pop(symbol, None)
-        else:
-            client.books[symbol] = depth
-            client.send(self._snapshot(symbol, depth))
-
-    def _private(self, client: _Client, name: str, subscription: dict[str, Any]) -> None:
-        status = {
-            "event": "subscriptionStatus",
-            "channelName": name,
-            "subscription": {"name": name},
-        }
-        if not self._auth.token_valid(subscription.get("token")):
+    def _private(self, client: Client, command: dict[str, Any], echo: dict[str, Any]) -> None:
+        name = str(command["subscription"]["name"])
+        status: dict[str, Any] = {"channelName": name, "event": "subscriptionStatus"} | echo
+        status |= {"subscription": {"name": name}}
+        if not self._auth.token_valid(command["subscription"].get("token")):
             refusal = {"errorMessage": "ESession:Invalid session", "status": "error"}
             client.send(status | refusal)
             return
+        if command["event"] == "unsubscribe":
+            client.private.pop(name, None)
+            client.send(status | {"status": "unsubscribed"})
+            return
         client.send(status | {"status": "subscribed"})
         client.private[name] = 0
-        if name == "openOrders":
-            orders = [{order.id: order_details(order)} for order in self._exchange.open_orders()]
-            client.send_private(name, orders)
-        else:
-            recent = self._exchange.trades[-50:]
-            client.send_private(name, [{t.id: trade_details(t, stream=True)} for t in recent])
+        client.send_private(name, self._account_now(name))
 
-    def _order_changed(self, order: Order, change: str) -> None:
-        for client in self._clients:
-            client.send_private("openOrders", [{order.id: order_message(order, change)}])
+    def _account_now(self, channel: str) -> list[dict[str, Any]]:
+        if channel == "openOrders":
+            return [{order.id: stream_order_whole(order)} for order in self._exchange.open_orders()]
+        recent = self._exchange.trades[-_RECENT_TRADES:]
+        return [{trade.id: stream_trade(trade)} for trade in reversed(recent)]
+
+    def _order_changed(self, order: Order, step: OrderStep) -> None:
+        self._tell_private("openOrders", {order.id: stream_order(order, step)})
 
     def _traded(self, trade: Trade) -> None:
         if not self._faults.strikes(FaultName.KRAKEN_LOST_FILL):
-            for client in self._clients:
-                client.send_private("ownTrades", [{trade.id: trade_details(trade, stream=True)}])
-        book = self._exchange.books[trade.pair.symbol]
-        kind = "m" if trade.order_type == "market" else "l"
-        stamp = f"{trade.at.timestamp():.6f}"
-        row = [book.price_text(trade.price), f"{trade.size:.8f}", stamp, trade.side[0], kind, ""]
-        channel = self._channels[trade.pair.symbol]
+            self._tell_private("ownTrades", {trade.id: stream_trade(trade)})
+
+    def _tell_private(self, channel: str, content: dict[str, Any]) -> None:
+        for client in self._clients:
+            client.send_private(channel, [content])
+
+    def _printed(self, trade: PublicTrade) -> None:
+        number = channel_id(self._number(trade.pair), "trade")
         for client in self._clients:
             if trade.pair.symbol in client.trades:
-                client.send([channel, [row], "trade", trade.pair.wsname])
+                client.send([number, [public_trade(trade)], "trade", trade.pair.wsname])
 
-    def _book_changed(self, symbol: str, change: BookChange) -> None:
-        subscribers = [client for client in self._clients if symbol in client.books]
-        if not subscribers:
-            return
-        sides = [(k, rows) for k, rows in (("a", change.asks), ("b", change.bids)) if rows]
-        checksum = str(self._exchange.books[symbol].checksum())
-        parts = [{key: self._rows(symbol, rows)} for key, rows in sides]
-        if parts:
-            parts[-1]["c"] = checksum  # type: ignore[assignment]
-        for client in subscribers:
-            for part in parts:
-                depth = client.books[symbol]
-                client.send([self._channels[symbol], part, f"book-{depth}", self._wsname(symbol)])
+    def _send_book(self, client: Client, pair: Pair, messages: list[list[Any]]) -> None:
+        channel = f"book-{client.books[pair.symbol]}"
+        for content in messages:
+            number = channel_id(self._number(pair), channel)
+            client.send([number, *content, channel, pair.wsname])
 
-    def _snapshot(self, symbol: str, depth: int) -> list[Any]:
-        book = self._exchange.books[symbol]
-        asks = dict(sorted(book.asks.items())[:depth])
-        bids = dict(sorted(book.bids.items(), reverse=True)[:depth])
-        sides = {"as": self._rows(symbol, asks), "bs": self._rows(symbol, bids)}
-        return [self._channels[symbol], sides, f"book-{depth}", self._wsname(symbol)]
-
-    def _rows(self, symbol: str, levels: dict[Decimal, Decimal]) -> list[list[str]]:
-        book, stamp = self._exchange.books[symbol], f"{time.time():.6f}"
-        return [[book.price_text(price), f"{size:.8f}", stamp] for price, size in levels.items()]
-
-    def _wsname(self, symbol: str) -> str:
-        return self._exchange.pairs[symbol].wsname
-
-
-async def _send_all(socket: web.WebSocketResponse, client: _Client) -> None:
-    while True:
-        await socket.send_str(await client.outbox.get())
+    def _number(self, pair: Pair) -> int:
+        return list(self._exchange.pairs).index(pair.symbol)

@@ -1,0 +1,162 @@
+"""Orders and trades as the matching engine keeps them; sizes in base, money in quote units."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from market_sim.kraken_pairs import Pair
+
+
+class Side(StrEnum):
+    """Which way an order trades."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderType(StrEnum):
+    """Kraken's order types that the stand-in knows; a stop-loss becomes a market order."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP_LOSS = "stop-loss"
+
+
+class OrderStatus(StrEnum):
+    """Kraken's order states."""
+
+    PENDING = "pending"
+    OPEN = "open"
+    CLOSED = "closed"
+    CANCELED = "canceled"
+
+
+class OrderStep(StrEnum):
+    """What happened to an order; each has its own message on the private stream."""
+
+    NEW = "new"
+    OPEN = "open"
+    FILL = "fill"
+    CLOSED = "closed"
+
+
+class OrderRefusedError(Exception):
+    """Kraken's own error text, such as `EOrder:Insufficient funds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """What a client asks for; `trigger` is a stop-loss order's price."""
+
+    pair: Pair
+    side: Side
+    order_type: OrderType
+    size: Decimal
+    limit: Decimal | None = None
+    userref: int = 0
+    post_only: bool = False
+    trigger: Decimal | None = None
+
+    @property
+    def buy(self) -> bool:
+        """Whether it buys the base asset."""
+        return self.side is Side.BUY
+
+    @property
+    def price(self) -> Decimal | None:
+        """The one price that it names: a limit, a trigger, or None."""
+        return self.trigger if self.limit is None else self.limit
+
+
+@dataclass(slots=True)
+class Order:
+    """One order and what has become of it; `reserved` is what it tied up at first."""
+
+    id: str
+    wanted: NewOrder
+    opened_at: datetime
+    reserved: Decimal
+    status: OrderStatus = OrderStatus.PENDING
+    filled: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    fee: Decimal = Decimal(0)
+    closed_at: datetime | None = None
+    reason: str | None = None
+
+    @property
+    def pair(self) -> Pair:
+        """The pair it trades."""
+        return self.wanted.pair
+
+    @property
+    def buy(self) -> bool:
+        """Whether it buys the base asset."""
+        return self.wanted.buy
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is still to fill."""
+        return self.wanted.size - self.filled
+
+    @property
+    def average_price(self) -> Decimal:
+        """The average price of its fills, 0 without any."""
+        return self.cost / self.filled if self.filled else Decimal(0)
+
+    @property
+    def live(self) -> bool:
+        """Whether it can still fill."""
+        return self.status in {OrderStatus.PENDING, OrderStatus.OPEN}
+
+    def held(self, asset: str) -> Decimal:
+        """Return what of an asset it ties up."""
+        if not self.live:
+            return Decimal(0)
+        if self.buy and asset == self.pair.quote_asset:
+            return max(self.reserved - self.cost - self.fee, Decimal(0))
+        if not self.buy and asset == self.pair.base_asset:
+            return self.remaining
+        return Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One fill of one of the account's orders."""
+
+    id: str
+    order_id: str
+    wanted: NewOrder
+    price: Decimal
+    size: Decimal
+    cost: Decimal
+    fee: Decimal
+    maker: bool
+    at: datetime
+
+    @property
+    def pair(self) -> Pair:
+        """The pair that was traded."""
+        return self.wanted.pair
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTrade:
+    """A trade as everyone sees it; `side` is that of who came last."""
+
+    pair: Pair
+    side: Side
+    order_type: OrderType
+    price: Decimal
+    size: Decimal
+    at: datetime
+
+
+@dataclass(slots=True)
+class Listeners:
+    """Who is told of what; the streams in practice."""
+
+    order_changed: Callable[[Order, OrderStep], None] = lambda order, step: None  # noqa: ARG005
+    traded: Callable[[Trade], None] = lambda trade: None  # noqa: ARG005
+    printed: Callable[[PublicTrade], None] = lambda trade: None  # noqa: ARG005
