@@ -91,11 +91,11 @@ class KrakenAccount:
             pair=pair,
             side=_argument(given, "type", Side),
             order_type=kind,
-            size=_argument(given, "volume", Decimal),
-            limit=_argument(given, "price", Decimal) if kind is OrderType.LIMIT else None,
+            size=_argument(given, "volume", _amount),
+            limit=_argument(given, "price", _amount) if kind is OrderType.LIMIT else None,
             userref=_argument({"userref": "0", **given}, "userref", int),
             post_only="post" in given.get("oflags", "").split(","),
-            trigger=_argument(given, "price", Decimal) if kind is OrderType.STOP_LOSS else None,
+            trigger=_argument(given, "price", _amount) if kind is OrderType.STOP_LOSS else None,
         )
 
     async def _cancel_order(self, given: Parameters) -> dict[str, Any]:
@@ -138,6 +138,13 @@ class KrakenAccount:
         first = _argument({"ofs": "0", **given}, "ofs", int)
         page = trades[first : first + 50]
         return {"trades": {t.id: rest_trade(t) for t in page}, "count": len(trades)}
+
+
+def _amount(text: str) -> Decimal:
+    amount = Decimal(text)
+    if not amount.is_finite() or amount <= 0:
+        raise ValueError(text)
+    return amount
 
 
 def _argument[T](given: Parameters, name: str, convert: Callable[[str], T]) -> T:

@@ -94,7 +94,8 @@ class KrakenRest:
 
     def _depth(self, given: Parameters) -> dict[str, Any]:
         pair = self._exchange.find_pair(given.get("pair", ""))
-        levels = min(int(given.get("count", _BOOK_LEVELS)), _BOOK_LEVELS)
+        count = given.get("count", "")
+        levels = min(int(count), _BOOK_LEVELS) if count.isdecimal() else _BOOK_LEVELS
         book, now = self._exchange.books[pair.symbol], int(self._exchange.clock().timestamp())
         asks, bids = (
             [

@@ -94,7 +94,7 @@ class KrakenStream:
     def _command(self, client: Client, text: str) -> None:
         try:
             command = json.loads(text)
-            event, name = command["event"], command.get("subscription", {}).get("name")
+            event, name = command["event"], command.setdefault("subscription", {}).get("name")
         except (ValueError, KeyError, TypeError, AttributeError):
             client.send({"errorMessage": "Malformed request", "event": "error"})
             return

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from market_sim.hummingbot_launch import environment
 
 READ = """
@@ -18,7 +20,7 @@ REST, STREAM = "http://127.0.0.1:1", "ws://127.0.0.1:1/"
 
 def addresses(code: str, folder: Path, extra: dict[str, str]) -> list[str]:
     """Run `code` as Hummingbot would be run, in a folder of its own; return what it prints."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - the test's own code
         [sys.executable, "-c", code],
         cwd=folder,
         env={**os.environ, **extra},
@@ -39,6 +41,6 @@ def test_any_other_process_uses_kraken(tmp_path: Path) -> None:
     assert addresses(READ, tmp_path, only_path)[0] == "https://api.kraken.com"
 
 
-def test_an_existing_python_path_is_kept(monkeypatch) -> None:
+def test_an_existing_python_path_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     assert environment(REST, STREAM)["PYTHONPATH"].split(os.pathsep)[1:] == ["/somewhere"]

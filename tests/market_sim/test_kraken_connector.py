@@ -176,7 +176,7 @@ async def test_the_paper_connector_follows_the_book(
 ) -> None:
     connector = create_paper_trade_market("kraken", [PAIR, "ETH-USD"])
     connector.set_balance("USD", 10_000)
-    async with running(connector) as trading:
+    async with running(connector):
         book = stand_in.exchange.books[PAIR]
 
         def agrees() -> bool:
