@@ -15,8 +15,8 @@ LIVE_BARS = 1_800
 
 _START_PRICES = {"BTC": 60_000.0, "ETH": 3_000.0, "SOL": 150.0}
 _NEEDED = ("timestamp", "open", "high", "low", "close", "volume")
-_MOMENTUM = 0.12
-_BAR_VOLATILITY = 0.0006
+_MOMENTUM = 0.08
+_BAR_VOLATILITY = 0.0012
 _REGIME_BARS = 600
 
 
