@@ -55,8 +55,9 @@ class Book:
             self._rung_ticks = max(1, round(ticks))
         rung = self._rung_ticks / 10**self.pair.price_decimals
         half_spread = self._shape.half_spread_bps / 1e4
-        first_ask = ceil(price * (1 + half_spread) / rung)
-        first_bid = floor(price * (1 - half_spread) / rung)
+        # Rounded: a spread that ends on a rung must not miss it by a float's last digit.
+        first_ask = ceil(round(price * (1 + half_spread) / rung, 6))
+        first_bid = floor(round(price * (1 - half_spread) / rung, 6))
         levels = self._shape.levels
         self.asks = self._side(range(first_ask, first_ask + levels), now_s)
         self.bids = self._side(range(first_bid, max(first_bid - levels, 0), -1), now_s)

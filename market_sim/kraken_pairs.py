@@ -122,4 +122,4 @@ def _round_number(amount: float) -> Decimal:
     exponent = floor(log10(amount))
     mantissa = amount / 10**exponent
     digit = min((1, 2, 5, 10), key=lambda choice: abs(choice - mantissa))
-    return max(Decimal(digit).scaleb(exponent), Decimal(1).scaleb(-LOT_DECIMALS))
+    return max(Decimal(digit).scaleb(exponent).normalize(), Decimal(1).scaleb(-LOT_DECIMALS))

@@ -1,11 +1,16 @@
-"""A client of Kraken's streams that keeps a book as Kraken's documentation says."""
+"""Clients of the Kraken stand-in that do what Kraken's documentation says, and no more."""
 
+import base64
+import hashlib
+import hmac
 import json
 from decimal import Decimal
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from aiohttp import ClientSession, ClientWebSocketResponse
 
+from market_sim.kraken_server import TEST_KEY, TEST_SECRET
 from market_sim.kraken_wire import checksum_of
 
 Row = list[str]
@@ -83,3 +88,49 @@ class StreamClient:
         subscription = {"name": name, **options}
         await self.send({"event": "subscribe", "subscription": subscription, **given})
         return [await self.read() for _ in pairs or [""]]
+
+
+class SignedClient:
+    """Calls private methods, signed as Kraken's documentation says."""
+
+    def __init__(self, url: str, key: str = TEST_KEY, secret: str = TEST_SECRET) -> None:
+        self._url = url
+        self._key = key
+        self._secret = base64.b64decode(secret)
+        self._session = ClientSession()
+        self.nonce = 1_000
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def ask(self, method: str, **parameters: str) -> Any:
+        async with self._session.get(f"{self._url}/0/public/{method}", params=parameters) as answer:
+            return await answer.json()
+
+    async def call(self, method: str, nonce: int | None = None, **parameters: str) -> Any:
+        """Return the whole answer, or the status if it is not JSON."""
+        self.nonce += 1
+        given = {"nonce": str(nonce or self.nonce), **parameters}
+        body, path = urlencode(given), f"/0/private/{method}"
+        digest = hashlib.sha256((given["nonce"] + body).encode()).digest()
+        signature = hmac.new(self._secret, path.encode() + digest, hashlib.sha512).digest()
+        headers = {
+            "API-Key": self._key,
+            "API-Sign": base64.b64encode(signature).decode(),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        async with self._session.post(self._url + path, data=body, headers=headers) as answer:
+            return await answer.json() if answer.status == 200 else answer.status
+
+    async def result(self, method: str, **parameters: str) -> Any:
+        answer = await self.call(method, **parameters)
+        assert answer["error"] == []
+        return answer["result"]
+
+    async def refusal(self, method: str, **parameters: str) -> str:
+        answer = await self.call(method, **parameters)
+        [error] = answer["error"]
+        return str(error)
