@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _SLOWEST_DECAY = 28
 """exp(-28) is 7e-13: what a recursive indicator's start may still weigh after its warm-up."""
 
+_TIE = 1e-9
+"""Moves that differ by less than this share of the price count as equal."""
+
 
 def ema_warmup_bars(length: int) -> int:
     """Return after how many bars an EMA has forgotten where it started."""
@@ -146,10 +149,16 @@ class Indicators:
         return self._once(("bollinger",), self._bollinger_bands)
 
     def _directional_movement(self) -> pd.DataFrame:
-        found = ta.adx(self.high, self.low, self.close, length=14)
-        if found is not None:
-            found = found.loc[:, [not name.startswith("ADXR") for name in found.columns]]
-        return self._frame(found, ["adx", "plus", "minus"])
+        # pandas-ta decides a tie between the two moves by rounding errors; here a tie is a tie.
+        up, down = self.high.diff(), -self.low.diff()
+        tie = _TIE * self.close
+        plus = up.where((up - down > tie) & (up > tie), 0.0).where(up.notna())
+        minus = down.where((down - up > tie) & (down > tie), 0.0).where(down.notna())
+        plus, minus = (
+            100 * ratio(_wilder(moves, 14), self.atr(14), 0.0) for moves in (plus, minus)
+        )
+        strength = 100 * ratio((plus - minus).abs(), plus + minus, 0.0)
+        return pd.DataFrame({"adx": _wilder(strength, 14), "plus": plus, "minus": minus})
 
     def _slow_stochastic(self) -> pd.DataFrame:
         lowest, highest = self.lowest(14), self.highest(14)
@@ -184,6 +193,10 @@ class Indicators:
         if found is None:
             return pd.DataFrame(np.nan, index=self.close.index, columns=names)
         return found.set_axis(names, axis=1)
+
+
+def _wilder(values: pd.Series, length: int) -> pd.Series:
+    return values.ewm(alpha=1 / length, min_periods=length, adjust=False).mean()
 
 
 def _power_of_two(values: pd.Series) -> float:

@@ -1,0 +1,74 @@
+"""Labels look forward, say when they are known, and never guess."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signal_server.core.config import LabelConfig, LabelKind
+from signal_server.core.domain import Direction
+from signal_server.labels import classes, make_labels
+
+TWO_MINUTES_UP = LabelConfig(kind=LabelKind.DIRECTION, horizon_s=120)
+TREND = LabelConfig(kind=LabelKind.TREND, horizon_s=60, threshold_bps=20)
+
+
+def bars(closes: list[float], minutes: list[int] | None = None) -> pd.DataFrame:
+    """Return a frame with these closes at these minutes."""
+    at = minutes if minutes is not None else list(range(len(closes)))
+    index = pd.Timestamp("2025-01-01", tz="UTC") + pd.to_timedelta(at, unit="min")
+    return pd.DataFrame({"close": closes}, index=pd.DatetimeIndex(index, name="close_time"))
+
+
+def test_direction_compares_with_the_close_a_horizon_later() -> None:
+    labels = make_labels(bars([10, 11, 12, 9, 12]), TWO_MINUTES_UP)
+    assert labels["label"].tolist()[:3] == [1.0, 0.0, 0.0]
+    assert labels["label"].isna().tolist() == [False, False, False, True, True]
+    assert labels["forward_return"].iloc[0] == pytest.approx(0.2)
+
+
+def test_a_label_is_known_a_horizon_later() -> None:
+    labels = make_labels(bars([10, 11, 12]), TWO_MINUTES_UP)
+    assert (labels["known_at"] - labels.index == pd.Timedelta(minutes=2)).all()
+
+
+def test_a_price_that_ends_where_it_began_is_no_up() -> None:
+    assert make_labels(bars([10, 11, 10]), TWO_MINUTES_UP)["label"].iloc[0] == 0.0
+
+
+def test_the_horizon_is_a_duration_across_missing_minutes() -> None:
+    # At minute 2 there is no bar: the price then is still that of minute 1.
+    labels = make_labels(bars([10, 11, 5], minutes=[0, 1, 4]), TWO_MINUTES_UP)
+    assert labels["forward_return"].iloc[0] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"), [(100.21, 2.0), (100.19, 1.0), (99.81, 1.0), (99.79, 0.0)]
+)
+def test_a_trend_must_exceed_its_threshold(after: float, expected: float) -> None:
+    assert make_labels(bars([100.0, after]), TREND)["label"].iloc[0] == expected
+
+
+def test_classes_are_named_in_the_order_of_their_index() -> None:
+    assert classes(LabelKind.DIRECTION) == (Direction.DOWN, Direction.UP)
+    assert classes(LabelKind.TREND) == (Direction.DOWN, Direction.FLAT, Direction.UP)
+
+
+def test_no_bars_give_no_labels() -> None:
+    assert make_labels(bars([]), TWO_MINUTES_UP).empty
+
+
+@given(
+    closes=st.lists(st.floats(1, 100), min_size=4, max_size=30),
+    cut=st.integers(1, 29),
+    label=st.sampled_from([TWO_MINUTES_UP, TREND]),
+)
+def test_more_bars_change_only_what_was_unknown(
+    closes: list[float], cut: int, label: LabelConfig
+) -> None:
+    whole = make_labels(bars(closes), label)
+    part = make_labels(bars(closes[:cut]), label)
+    known = part["label"].notna().to_numpy()
+    np.testing.assert_array_equal(whole["label"].iloc[: len(part)][known], part["label"][known])
+    assert (part["known_at"][~known] > part.index[-1]).all()
