@@ -23,7 +23,7 @@ class Authenticator:
     """One key; a nonce may lag the highest seen by `NONCE_WINDOW`, once."""
 
     key: str
-    secret: str
+    secret: str = field(repr=False)
     clock: Callable[[], datetime]
     _seen: set[int] = field(default_factory=set)
     _tokens: dict[str, datetime] = field(default_factory=dict)

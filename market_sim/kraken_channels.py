@@ -83,6 +83,7 @@ def book_messages(
     One side a message, each with the checksum of the book after it. The side that makes room
     goes first, so that no client ever sees a bid above an ask.
     """
+    # Kraken sometimes puts both sides into one message, of which Hummingbot reads only the first.
     old, new = states
     asks = changes(old.asks, new.asks, depth, now_s)
     bids = changes(old.bids, new.bids, depth, now_s)

@@ -174,10 +174,10 @@ class Exchange:
 
     def _triggered(self, order: Order) -> bool:
         trigger = order.wanted.trigger
-        if trigger is None:
+        if trigger is None or order.filled:
             return True
-        best = next(iter(self.books[order.pair.symbol].against(buy=order.buy)))
-        return best >= trigger if order.buy else best <= trigger
+        best = next(iter(self.books[order.pair.symbol].against(buy=order.buy)), None)
+        return best is not None and (best >= trigger if order.buy else best <= trigger)
 
     def _match(self, order: Order, *, maker: bool) -> None:
         book, limit = self.books[order.pair.symbol], order.wanted.limit

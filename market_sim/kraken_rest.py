@@ -1,6 +1,7 @@
 """Kraken's REST interface: the public questions, and the frame of both kinds."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
@@ -114,7 +115,8 @@ class KrakenRest:
     def _ticker_of(self, pair: Pair) -> dict[str, Any]:
         """Return the best prices and the last trade; no day's statistics are kept."""
         book, last = self._exchange.books[pair.symbol], self._exchange.tape.last[pair.symbol]
-        best = [next(iter(side.items())) for side in (book.asks, book.bids)]
+        nothing = (last.price, Decimal(0))
+        best = [next(iter(side.items()), nothing) for side in (book.asks, book.bids)]
         ask, bid = (
             [f"{price:.{pair.stream_decimals}f}", str(int(size)), f"{size:.3f}"]
             for price, size in best

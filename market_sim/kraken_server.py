@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -86,14 +85,15 @@ class KrakenStandIn:
             (self._stream.beat, _HEARTBEAT_S),
         )
         self._tasks = [asyncio.create_task(_repeat(*work)) for work in repeated]
+        for task in self._tasks:
+            task.add_done_callback(_report)
         return KrakenAddresses(f"http://{address}", f"ws://{address}/")
 
     async def stop(self) -> None:
         """Stop listening and say goodbye to every client."""
         for task in self._tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._stream.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -102,6 +102,14 @@ class KrakenStandIn:
         """Move the books to the price of now, fill what it reaches, and tell the subscribers."""
         self.exchange.follow_prices()
         self._stream.publish_books()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """Say at once that the market has stopped, and why: nobody awaits the task before the end."""
+    if not task.cancelled() and task.exception() is not None:
+        message = "the Kraken stand-in's market has stopped"
+        context = {"message": message, "exception": task.exception(), "task": task}
+        task.get_loop().call_exception_handler(context)
 
 
 async def _repeat(work: Callable[[], None], every_s: float) -> None:

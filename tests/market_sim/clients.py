@@ -39,6 +39,10 @@ class ClientBook:
         return checksum_of([*list(self.asks.items())[:10], *list(self.bids.items())[:10]])
 
     @property
+    def middle(self) -> float:
+        return (float(next(iter(self.asks))) + float(next(iter(self.bids)))) / 2
+
+    @property
     def crossed(self) -> bool:
         best = (next(iter(side), None) for side in (self.bids, self.asks))
         bid, ask = (None if price is None else Decimal(price) for price in best)

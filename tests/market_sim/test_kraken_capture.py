@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def test_the_checksum_is_kraken_s_on_every_captured_update() -> None:
 def test_kraken_s_own_pairs_have_the_names_that_ours_get() -> None:
     prices = {"BTC-USD": 61_000.0, "ETH-USD": 2_400.0, "SOL-USD": 150.0, "DOGE-USD": 0.3}
     prices |= {"XRP-USD": 1.6, "LTC-USD": 300.0, "ADA-USD": 1.4, "ALGO-USD": 1.3}
-    real, fees = captured_pairs(), Fees(0, 0)
+    real, fees = captured_pairs(), Fees(Decimal(0), Decimal(0))
     for symbol, price in prices.items():
         pair = pair_of(symbol, price)
         if symbol == "SOL-USD":

@@ -147,6 +147,21 @@ def test_a_stop_loss_sells_at_market_once_the_bid_is_there() -> None:
     check_ledger(world.exchange)
 
 
+def test_stops_that_empty_a_thin_book_go_on_at_the_next_prices() -> None:
+    world = World(BookShape(levels=2, level_quote=100.0))
+    pair = world.exchange.pairs["ETH-USD"]
+    half, trigger = Decimal("0.5"), Decimal(2_940)
+    stop = NewOrder(pair, Side.SELL, OrderType.STOP_LOSS, half, trigger=trigger)
+    orders = [world.place(stop), world.place(stop)]
+    world.move("ETH-USD", -0.03)
+    assert [order.filled > 0 for order in orders] == [True, False]
+    world.move("ETH-USD", 0.0)
+    for _ in range(20):
+        world.move("ETH-USD", -0.03)
+    assert [order.status for order in orders] == [OrderStatus.CLOSED] * 2
+    check_ledger(world.exchange)
+
+
 def test_an_open_order_holds_its_money_until_it_ends() -> None:
     world = World()
     order = world.place(world.wanted(Side.BUY, "0.1", "50000.0"))
