@@ -1,4 +1,8 @@
-"""`python -m market_sim`: serve a simulated market until SIGTERM or Ctrl-C."""
+"""`python -m market_sim`: serve a simulated market until SIGTERM or Ctrl-C.
+
+Bars before the start are history, one is added every `--bar-seconds`. After `--live-bars` of them
+the market is silent: no bar is made up and none is shown twice.
+"""
 
 import argparse
 import asyncio
@@ -20,6 +24,8 @@ def main() -> int:
     given = _parse()
     try:
         market = _market(given)
+        if given.ready_file is not None and not given.ready_file.parent.is_dir():
+            raise HistoryError(f"{given.ready_file.parent} is no folder; make it first")
     except HistoryError as error:
         print(f"market_sim: {error}", file=sys.stderr)
         return 2
@@ -42,14 +48,15 @@ async def _serve(market: SimMarket, given: argparse.Namespace) -> None:
 
 
 def _market(given: argparse.Namespace) -> SimMarket:
-    steps = given.history_bars + LIVE_BARS
+    steps = given.history_bars + given.live_bars
     if given.data:
         files = [Path(part) for part in given.data.split(",")]
         tables = replayed_histories(files, steps)
         names = ", ".join(path.name for path in files)
         description = f"replay of real bars ({names}), one bar every {given.bar_seconds} s"
     else:
-        tables = seeded_histories(given.symbols.split(","), given.seed, steps)
+        symbols = [symbol.strip() for symbol in given.symbols.split(",")]
+        tables = seeded_histories(symbols, given.seed, steps)
         description = f"a seeded model of a market (seed {given.seed}), not real prices"
     # A whole second, so that bars close on whole seconds.
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
@@ -70,18 +77,31 @@ def _write(path: Path, text: str) -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="market_sim", description=__doc__)
+    parser = argparse.ArgumentParser(prog="market_sim", description=__doc__, allow_abbrev=False)
     parser.add_argument("--data", default="", help="Parquet files of real bars, comma-separated")
-    parser.add_argument("--seed", type=int, default=7, help="of the seeded model of a market")
+    parser.add_argument("--seed", type=_count, default=7, help="of the seeded model of a market")
     parser.add_argument("--symbols", default="BTC-USD,ETH-USD", help="of the seeded market")
     parser.add_argument("--bar-seconds", type=int, choices=(1, 60), default=60)
-    parser.add_argument("--history-bars", type=int, default=20_000)
+    parser.add_argument("--history-bars", type=_several, default=20_000)
+    parser.add_argument("--live-bars", type=_several, default=LIVE_BARS, help="after the start")
     parser.add_argument("--polygon-key", default="demo-key")
-    parser.add_argument("--calls-per-minute", type=int, default=0)
+    parser.add_argument("--calls-per-minute", type=_count, default=0, help="0: no limit")
     parser.add_argument("--kraken-key", default=TEST_KEY)
     parser.add_argument("--kraken-secret", default=TEST_SECRET)
     parser.add_argument("--ready-file", type=Path, help="gets the addresses as JSON when serving")
     return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 up")
+    return int(text)
+
+
+def _several(text: str) -> int:
+    if _count(text) == 0:
+        raise argparse.ArgumentTypeError("at least 1 is needed")
+    return int(text)
 
 
 if __name__ == "__main__":

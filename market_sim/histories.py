@@ -1,5 +1,6 @@
 """Where a simulated market's bars come from: real files, or a seeded model of a market."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +40,11 @@ def replayed_histories(files: Sequence[Path], bars: int) -> dict[str, BarTable]:
     for path, frame in zip(files, frames.values(), strict=True):
         if frame.index[0] > steps[0]:
             raise HistoryError(f"{path} holds too few bars; {bars} are needed: choose less history")
-    return {symbol: _table(frame.reindex(steps)) for symbol, frame in frames.items()}
+    tables = {symbol: _table(frame.reindex(steps)) for symbol, frame in frames.items()}
+    for path, table in zip(files, tables.values(), strict=True):
+        if np.isnan(table.close).all():
+            raise HistoryError(f"{path} has no bar in the span and on the minutes of the others")
+    return tables
 
 
 def symbol_of(path: Path) -> str:
@@ -54,8 +59,11 @@ def symbol_of(path: Path) -> str:
 def seeded_histories(symbols: Sequence[str], seed: int, bars: int) -> dict[str, BarTable]:
     """Return a made-up market: volatility regimes and mild momentum, so that some can be learned.
 
-    The same seed gives the same market.
+    The same seed gives the same market. Raises `HistoryError` for a symbol that is none.
     """
+    for symbol in symbols:
+        if not re.fullmatch(r"[A-Z0-9]+-[A-Z]+", symbol):
+            raise HistoryError(f"{symbol!r} is no symbol; name symbols like BTC-USD,ETH-USD")
     roots = np.random.SeedSequence(seed).spawn(len(symbols))
     return {
         symbol: _seeded(symbol, np.random.default_rng(root), bars)
@@ -73,9 +81,27 @@ def _read(path: Path) -> pd.DataFrame:
         raise HistoryError(f"{path} has no column {', '.join(missing)}; it holds no bars")
     if frame.empty:
         raise HistoryError(f"{path} holds no bars")
+    _check(path, frame)
     frame.index = pd.DatetimeIndex(pd.to_datetime(frame["timestamp"], utc=True))
     unique: pd.DataFrame = frame[~frame.index.duplicated()]
     return unique.sort_index()
+
+
+def _check(path: Path, frame: pd.DataFrame) -> None:
+    if not pd.api.types.is_datetime64_any_dtype(frame["timestamp"]):
+        raise HistoryError(f"{path} has a column timestamp that holds no times; it holds no bars")
+    numbers = [name for name in (*_NEEDED[1:], "transactions") if name in frame]
+    for name in numbers:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            raise HistoryError(f"{path} has a column {name} that is not of numbers")
+        if not np.isfinite(frame[name].to_numpy("float64")).all():
+            raise HistoryError(f"{path} has bars without {name}; leave such bars out")
+    prices = frame[["open", "high", "low", "close"]]
+    whole = (prices.max(axis=1) == frame["high"]) & (prices.min(axis=1) == frame["low"])
+    wrong = ~(whole & (frame["low"] > 0) & (frame["volume"] >= 0))
+    if wrong.any():
+        when = frame["timestamp"][wrong].iloc[0]
+        raise HistoryError(f"{path} has an impossible bar at {when}; leave such bars out")
 
 
 def _table(frame: pd.DataFrame) -> BarTable:

@@ -72,7 +72,7 @@ class SimMarket:
     def ends_at(self) -> datetime:
         """When the last bar of the longest table is over."""
         steps = max(len(table) for table in self._tables.values())
-        return self._start_of(steps)
+        return self.start_of(steps)
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> list[SimBar]:
         """Return the bars of `symbol` whose interval begins in [start, end), oldest first."""
@@ -89,7 +89,7 @@ class SimMarket:
         o, h, lo, c = (float(x[step]) for x in (table.open, table.high, table.low, table.close))
         return SimBar(
             symbol=symbol,
-            start=self._start_of(step),
+            start=self.start_of(step),
             open=o,
             high=h,
             low=lo,
@@ -124,6 +124,10 @@ class SimMarket:
     def step_at(self, when: datetime) -> int:
         """Return the number of the step that is under way at `when`."""
         return int(np.floor(self._step(when)))
+
+    def start_of(self, step: int) -> datetime:
+        """Return when a step begins, UTC; the one before it ends there."""
+        return datetime.fromtimestamp(self._epoch_s + step * self.bar_seconds, UTC)
 
     def price_at(self, symbol: str, when: datetime) -> float:
         """Return the price at any instant: open, then the extremes, then close, on a line.
@@ -168,9 +172,6 @@ class SimMarket:
     def _step(self, when: datetime) -> float:
         # Rounded to a microsecond: a bar's own start must not fall into the step before.
         return round((when.timestamp() - self._epoch_s) / self.bar_seconds, 6)
-
-    def _start_of(self, step: int) -> datetime:
-        return datetime.fromtimestamp(self._epoch_s + step * self.bar_seconds, UTC)
 
 
 def _path(bar: SimBar) -> list[tuple[float, float]]:

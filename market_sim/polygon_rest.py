@@ -1,8 +1,8 @@
 """Polygon.io's REST interface as far as history needs it: aggregates and reference tickers."""
 
+import itertools
 import json
 import re
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,13 +10,15 @@ from typing import Any
 
 from aiohttp import web
 
+from market_sim.clock import Clock, utc_now
 from market_sim.faults import FaultName, FaultSwitch
 from market_sim.market import SimBar, SimMarket
 
 DEFAULT_LIMIT = 5_000
 MAX_LIMIT = 50_000
 _TIMESPANS = {"second": 1, "minute": 60}
-_RATE_WINDOW_S = 60.0
+_RATE_WINDOW = timedelta(minutes=1)
+_request_numbers = itertools.count(1)
 
 
 @dataclass(slots=True)
@@ -27,7 +29,8 @@ class PolygonRest:
     api_key: str
     faults: FaultSwitch
     calls_per_minute: int = 0
-    calls: deque[float] = field(default_factory=deque)
+    clock: Clock = utc_now
+    _calls: deque[datetime] = field(default_factory=deque, init=False)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for an aiohttp application."""
@@ -46,7 +49,7 @@ class PolygonRest:
             return _error(400, "this stand-in serves bars of one length; ask for that timespan")
         try:
             query = _Query.parse(request)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             return _error(400, str(error))
         return self._page(request, query)
 
@@ -64,7 +67,7 @@ class PolygonRest:
 
     def _page(self, request: web.Request, query: "_Query") -> web.Response:
         bars = self._bars(query)
-        page = bars[query.offset : query.offset + query.limit]
+        page = bars[: query.limit]
         body: dict[str, Any] = {
             "ticker": query.ticker,
             "queryCount": len(page),
@@ -77,8 +80,8 @@ class PolygonRest:
         # As the real one: no key at all instead of an empty list.
         if page and not self.faults.strikes(FaultName.REST_EMPTY_PAGE):
             body["results"] = [aggregate(bar) for bar in page]
-        if query.offset + query.limit < len(bars):
-            body["next_url"] = _next_url(request, query)
+        if len(bars) > query.limit:
+            body["next_url"] = _next_url(request, bars[query.limit])
         text = json.dumps(body)
         if self.faults.strikes(FaultName.REST_BROKEN_JSON):
             text = text[: len(text) // 2]
@@ -88,10 +91,10 @@ class PolygonRest:
         symbol = {_ticker(symbol): symbol for symbol in self.market.symbols}.get(query.ticker)
         if symbol is None:
             return []
-        now = datetime.now(UTC)
-        length = timedelta(seconds=self.market.bar_seconds)
-        finished_before = now - length
+        now = self.clock()
+        finished_before = self.market.start_of(self.market.step_at(now))
         bars = self.market.bars(symbol, query.start, min(query.end, finished_before))
+        # As the real one, which answers with the bar under way as if it were whole.
         under_way = self.market.unfinished_bar(symbol, now)
         if under_way is not None and query.start <= under_way.start < query.end:
             bars.append(under_way)
@@ -111,22 +114,23 @@ class PolygonRest:
         return None
 
     def _over_the_limit(self) -> bool:
-        now = time.monotonic()
-        while self.calls and self.calls[0] < now - _RATE_WINDOW_S:
-            self.calls.popleft()
-        if self.calls_per_minute and len(self.calls) >= self.calls_per_minute:
+        now = self.clock()
+        while self._calls and self._calls[0] < now - _RATE_WINDOW:
+            self._calls.popleft()
+        if self.calls_per_minute and len(self._calls) >= self.calls_per_minute:
             return True
-        self.calls.append(now)
+        self._calls.append(now)
         return False
 
 
 @dataclass(frozen=True, slots=True)
 class _Query:
+    """What a page begins with is in its `cursor`, so that new bars move no page."""
+
     ticker: str
     start: datetime
     end: datetime
     limit: int
-    offset: int
     ascending: bool
 
     @classmethod
@@ -136,16 +140,13 @@ class _Query:
             raise ValueError(f"limit must lie between 1 and {MAX_LIMIT}")
         if request.match_info["multiplier"] != "1":
             raise ValueError("this stand-in serves multiplier 1 only")
+        ascending = request.query.get("sort", "asc") == "asc"
         start, _ = _interval(request.match_info["start"])
         _, end = _interval(request.match_info["end"])
-        return cls(
-            ticker=request.match_info["ticker"],
-            start=start,
-            end=end,
-            limit=limit,
-            offset=int(request.query.get("cursor", "0")),
-            ascending=request.query.get("sort", "asc") == "asc",
-        )
+        if "cursor" in request.query:
+            first, after_first = _interval(request.query["cursor"])
+            start, end = (first, end) if ascending else (start, after_first)
+        return cls(request.match_info["ticker"], start, end, limit, ascending)
 
 
 def aggregate(bar: SimBar) -> dict[str, Any]:
@@ -157,7 +158,7 @@ def aggregate(bar: SimBar) -> dict[str, Any]:
         "c": bar.close,
         "h": bar.high,
         "l": bar.low,
-        "t": int(bar.start.timestamp() * 1000),
+        "t": _ms(bar.start),
         "n": bar.transactions,
     }
 
@@ -171,8 +172,8 @@ def _interval(text: str) -> tuple[datetime, datetime]:
     return moment, moment + timedelta(milliseconds=1)
 
 
-def _next_url(request: web.Request, query: _Query) -> str:
-    names = {**request.query, "cursor": str(query.offset + query.limit)}
+def _next_url(request: web.Request, first: SimBar) -> str:
+    names = {**request.query, "cursor": str(_ms(first.start))}
     names.pop("apiKey", None)
     return str(request.url.with_query(names))
 
@@ -194,8 +195,12 @@ def _ticker(symbol: str) -> str:
     return "X:" + symbol.replace("-", "")
 
 
+def _ms(when: datetime) -> int:
+    return round(when.timestamp() * 1000)
+
+
 def _request_id() -> str:
-    return f"{time.monotonic_ns():x}"
+    return f"{next(_request_numbers):032x}"
 
 
 def _error(status: int, message: str) -> web.Response:

@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from market_sim.clock import Clock, utc_now
 from market_sim.faults import FaultName, FaultSwitch
 from market_sim.market import SimBar, SimMarket
 
+_LOG = logging.getLogger(__name__)
 _SEND_TIMEOUT_S = 5.0
+_AUTH_TIMEOUT_S = 30.0
 PUBLISH_DELAY_S = 0.02
 """How long after a bar's end it is sent: the vendor's own aggregation takes a moment."""
 
@@ -19,7 +22,13 @@ PUBLISH_DELAY_S = 0.02
 @dataclass(slots=True, eq=False)
 class _Subscriber:
     socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
     topics: set[str] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """End the connection without a goodbye."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def wants(self, event: str, symbol: str) -> bool:
         return not self.topics.isdisjoint({f"{event}.{symbol}", f"{event}.*"})
@@ -28,11 +37,14 @@ class _Subscriber:
 class PolygonStream:
     """Sends each live bar to its subscribers as soon as it is over; nothing is replayed."""
 
-    def __init__(self, market: SimMarket, api_key: str, faults: FaultSwitch) -> None:
+    def __init__(
+        self, market: SimMarket, api_key: str, faults: FaultSwitch, clock: Clock = utc_now
+    ) -> None:
         self.market = market
         self.faults = faults
         self.sent_bars = 0
         self._api_key = api_key
+        self._clock = clock
         self._bar_event = "XAS" if market.bar_seconds == 1 else "XA"
         self._subscribers: set[_Subscriber] = set()
         self._held_back: list[tuple[str, dict[str, Any]]] = []
@@ -45,32 +57,36 @@ class PolygonStream:
         """Serve one client until it leaves."""
         socket = web.WebSocketResponse(heartbeat=30)
         await socket.prepare(request)
-        await _status(socket, "connected", "Connected Successfully")
-        if not await self._authenticate(socket):
-            return socket
-        subscriber = _Subscriber(socket)
+        subscriber = _Subscriber(socket, request.transport)
         self._subscribers.add(subscriber)
         try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    await self._command(subscriber, message.data)
+            await self._talk(subscriber)
+        except ConnectionError:
+            subscriber.cut()
         finally:
             self._subscribers.discard(subscriber)
         return socket
 
+    async def _talk(self, subscriber: _Subscriber) -> None:
+        await _status(subscriber.socket, "connected", "Connected Successfully")
+        if not await self._authenticate(subscriber.socket):
+            return
+        async for message in subscriber.socket:
+            if message.type is WSMsgType.TEXT:
+                await self._command(subscriber, message.data)
+
     async def publish_live(self) -> None:
-        """Send every bar when it is over, until the market ends or the task is cancelled."""
-        step = self.market.step_at(datetime.now(UTC))
-        while True:
-            over_at = self.market.live_start + timedelta(
-                seconds=(step + 1 - self.market.history_bars) * self.market.bar_seconds
-            )
-            if over_at > self.market.ends_at:
-                return
-            wait_s = (over_at - datetime.now(UTC)).total_seconds() + PUBLISH_DELAY_S
+        """Send every bar when it is over, until the task is cancelled or the market ends.
+
+        After its last bar the market has no more trades: connections stay open and silent.
+        """
+        step = self.market.step_at(self._clock())
+        while (over_at := self.market.start_of(step + 1)) <= self.market.ends_at:
+            wait_s = (over_at - self._clock()).total_seconds() + PUBLISH_DELAY_S
             await asyncio.sleep(max(0.0, wait_s))
             await self.publish_step(step)
             step += 1
+        _LOG.warning("the market has no more bars and is silent from here: start a new one")
 
     async def publish_step(self, step: int) -> None:
         """Send the bars and a trade of one step to those who subscribed."""
@@ -79,22 +95,17 @@ class PolygonStream:
             return
         if self.faults.strikes(FaultName.STREAM_SILENCE):
             return
-        bars = [self.market.bar(symbol, step) for symbol in self.market.symbols]
-        due, self._held_back = self._held_back, []
-        for bar in bars:
-            if bar is not None:
-                due += self._events(bar)
-        for subscriber in list(self._subscribers):
-            await self._send(
-                subscriber, [e for symbol, e in due if subscriber.wants(e["ev"], symbol)]
-            )
-        self.sent_bars += sum(bar is not None for bar in bars)
+        found = (self.market.bar(symbol, step) for symbol in self.market.symbols)
+        bars = [bar for bar in found if bar is not None]
+        late, self._held_back = self._held_back, []
+        due = [event for bar in bars for event in self._events(bar)] + late
+        await asyncio.gather(*(self._send(s, due) for s in list(self._subscribers)))
+        self.sent_bars += len(bars)
 
     async def drop_all(self) -> None:
         """Cut every connection without a goodbye."""
         for subscriber in list(self._subscribers):
-            if subscriber.socket._req is not None and subscriber.socket._req.transport:
-                subscriber.socket._req.transport.abort()
+            subscriber.cut()
         self._subscribers.clear()
 
     async def close(self) -> None:
@@ -111,7 +122,7 @@ class PolygonStream:
         return [event] * (2 if twice else 1) + [(bar.symbol, self._trade(bar))]
 
     def _bar(self, bar: SimBar) -> dict[str, Any]:
-        start_ms = int(bar.start.timestamp() * 1000)
+        start_ms = round(bar.start.timestamp() * 1000)
         return {
             "ev": self._bar_event,
             "pair": bar.symbol,
@@ -127,7 +138,7 @@ class PolygonStream:
         }
 
     def _trade(self, bar: SimBar) -> dict[str, Any]:
-        end_ms = int(bar.start.timestamp() * 1000) + self.market.bar_seconds * 1000 - 1
+        end_ms = round(bar.start.timestamp() * 1000) + self.market.bar_seconds * 1000 - 1
         return {
             "ev": "XT",
             "pair": bar.symbol,
@@ -141,7 +152,12 @@ class PolygonStream:
         }
 
     async def _authenticate(self, socket: web.WebSocketResponse) -> bool:
-        command = _parse(await socket.receive())
+        try:
+            command = _parse(await socket.receive(timeout=_AUTH_TIMEOUT_S))
+        except TimeoutError:
+            await _status(socket, "auth_timeout", "Authentication timed out")
+            await socket.close(code=WSCloseCode.POLICY_VIOLATION)
+            return False
         if command.get("action") != "auth" or command.get("params") != self._api_key:
             await _status(socket, "auth_failed", "authentication failed")
             await socket.close(code=WSCloseCode.POLICY_VIOLATION)
@@ -165,13 +181,16 @@ class PolygonStream:
                 subscriber.topics.discard(topic)
                 await _status(subscriber.socket, "success", f"unsubscribed to: {topic}")
 
-    async def _send(self, subscriber: _Subscriber, events: list[dict[str, Any]]) -> None:
+    async def _send(self, subscriber: _Subscriber, due: list[tuple[str, dict[str, Any]]]) -> None:
+        events = [event for symbol, event in due if subscriber.wants(event["ev"], symbol)]
         if not events:
             return
         try:
             sending = subscriber.socket.send_str(json.dumps(events))
             await asyncio.wait_for(sending, _SEND_TIMEOUT_S)
         except (ConnectionError, TimeoutError, RuntimeError):
+            # As the real one, which cuts off a client that does not keep up.
+            subscriber.cut()
             self._subscribers.discard(subscriber)
 
 

@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from aiohttp import web
 
+from market_sim.clock import Clock, utc_now
 from market_sim.faults import FaultSwitch
 from market_sim.kraken_server import KrakenAddresses, KrakenSettings, KrakenStandIn
 from market_sim.market import SimMarket
 from market_sim.polygon_rest import PolygonRest
 from market_sim.polygon_ws import PolygonStream
+
+_GOODBYE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +51,20 @@ class StandIns:
 
 
 @asynccontextmanager
-async def running(market: SimMarket, settings: SimSettings) -> AsyncIterator[StandIns]:
+async def running(
+    market: SimMarket, settings: SimSettings, clock: Clock = utc_now
+) -> AsyncIterator[StandIns]:
     """Serve `market` on free loopback ports while the context is open."""
     faults = FaultSwitch()
-    stream = PolygonStream(market, settings.polygon_key, faults)
-    rest = PolygonRest(market, settings.polygon_key, faults, settings.calls_per_minute)
+    stream = PolygonStream(market, settings.polygon_key, faults, clock)
+    rest = PolygonRest(market, settings.polygon_key, faults, settings.calls_per_minute, clock)
     application = web.Application()
     application.add_routes([*rest.routes(), *stream.routes()])
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GOODBYE_S)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     feed = f"127.0.0.1:{runner.addresses[0][1]}"
-    kraken = KrakenStandIn(market, settings.kraken, lambda: datetime.now(UTC))
+    kraken = KrakenStandIn(market, settings.kraken, clock)
     addresses = await kraken.start()
     publisher = asyncio.create_task(stream.publish_live())
     try:
