@@ -68,8 +68,8 @@ def _checked(path: Path, name: str, frames: Frames, bar_seconds: int) -> Importe
     refused = sum(int((~rows).sum()) for rows in valid.values())
     if not kept:
         raise ImportFileError(f"{path} holds no valid bar of {bar_seconds} s; nothing was stored")
-    for key, frame in kept.items():
-        _check_length(path, key, frame, bar_seconds)
+    for key in kept:
+        _check_length(path, key, frames[key], bar_seconds)
     return ImportedFile(name, kept, refused)
 
 
