@@ -72,6 +72,7 @@ class LiveBars:
         self._clock = clock
         self._history = PolygonHistory(config, api_key, bar_seconds)
         self._last = {symbol: store.last_close(symbol) for symbol in self._symbols}
+        self._holes: dict[str, datetime] = {}
         self._queue: asyncio.Queue[LiveBar] = asyncio.Queue()
         self._heard_s = 0.0
         self._failures = 0
@@ -162,11 +163,14 @@ class LiveBars:
                 raise StreamLostError(f"nothing heard for {limit_s:.0f} s")
 
     async def _repair(self, symbol: str, until: datetime) -> None:
-        """Fetch and hand over what lies between the last bar and `until`, retrying for ever."""
-        last = self._last[symbol]
-        while last is not None and last < until:
+        """Fetch and hand over what is missing up to `until`, retrying for ever.
+
+        Bars of a hole that the stream has passed already go to the store alone.
+        """
+        since = self._holes.get(symbol, self._last[symbol])
+        while since is not None and since < until:
             try:
-                frame = await asyncio.to_thread(self._history.bars, symbol, last, until)
+                frame = await asyncio.to_thread(self._history.bars, symbol, since, until)
             except VendorAuthError:
                 raise
             except MarketDataError as error:
@@ -176,6 +180,7 @@ class LiveBars:
             valid = valid_rows(frame, self._bar_seconds)
             for bar in bars_of(symbol, frame[valid]):
                 self._hand_over(LiveBar(bar, self._clock(), repaired=True))
+            self._holes.pop(symbol, None)
             return
 
     async def _take(self, live: LiveBar) -> None:
@@ -183,8 +188,10 @@ class LiveBars:
         symbol, close = live.bar.symbol, live.bar.close_time
         last = self._last[symbol]
         before = close - timedelta(seconds=self._bar_seconds)
-        # A plan with few calls must not delay live bars: then the hole is left to the next repair.
-        if last is not None and last < before and self._history.ready:
+        if last is not None and last < before:
+            self._holes.setdefault(symbol, last)
+        # A plan with few calls must not delay live bars: then a later repair fills the store.
+        if symbol in self._holes and self._history.ready:
             await self._repair(symbol, before)
         self._hand_over(live)
         self._failures = 0

@@ -106,7 +106,8 @@ class PolygonHistory:
                     to_polygon_rest(symbol),
                     1,
                     TIMESPANS[self.bar_seconds],
-                    int(start.timestamp() * 1000),
+                    # One millisecond on: the bar that begins a length before closes at `start`.
+                    int((start - length).timestamp() * 1000) + 1,
                     int((end - length).timestamp() * 1000),
                     sort="asc",
                     limit=PAGE_BARS,

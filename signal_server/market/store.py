@@ -11,6 +11,7 @@ that a killed process left unfinished is passed over. Writers take turns by a lo
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +29,9 @@ from signal_server.core.symbols import check_symbol
 from signal_server.market.frames import INDEX_NAME, bar_frame, empty_frame, in_order, valid_rows
 
 LOCK_TIMEOUT_S = 60.0
+
+Row = list[str]
+"""A line of `live.csv`: close, values, a full stop."""
 
 
 class BarStore:
@@ -60,7 +64,7 @@ class BarStore:
 
     def append(self, bar: Bar) -> None:
         """Add a live bar at once; readers see it from now on."""
-        path = self.folder / check_symbol(bar.symbol) / "live.csv"
+        path = self._live_path(bar.symbol)
         path.parent.mkdir(parents=True, exist_ok=True)
         values = [repr(float(getattr(bar, name))) for name in BAR_COLUMNS]
         line = ",".join([bar.close_time.astimezone(UTC).isoformat(), *values, "."])
@@ -69,12 +73,13 @@ class BarStore:
             file.write(f"\n{line}\n".encode())
 
     def compact(self, symbol: str) -> None:
-        """Move the live bars into Parquet."""
-        path = self.folder / check_symbol(symbol) / "live.csv"
-        live = self._live(symbol)
+        """Move the live bars into Parquet; what the stream said later of a bar is a revision."""
+        path = self._live_path(symbol)
+        rows = _live_rows(path)
         if not path.exists():
             return
-        self.write(symbol, live)
+        for same_telling in _by_telling(rows):
+            self.write(symbol, _live_frame(path, same_telling))
         empty = path.with_suffix(".partial")
         empty.write_bytes(b"")
         empty.replace(path)
@@ -154,17 +159,12 @@ class BarStore:
         both = pd.concat([held, revised]) if len(held) else revised
         _write(path, both.reset_index().drop_duplicates().set_index(INDEX_NAME).sort_index())
 
+    def _live_path(self, symbol: str) -> Path:
+        return self.folder / check_symbol(symbol) / "live.csv"
+
     def _live(self, symbol: str) -> pd.DataFrame:
-        path = self.folder / check_symbol(symbol) / "live.csv"
-        if not path.exists():
-            return empty_frame()
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            # The full stop at a line's end tells a whole line from one cut off by a kill.
-            rows = [r for r in csv.reader(file) if len(r) == len(BAR_COLUMNS) + 2 and r[-1] == "."]
-        columns = {
-            name: [float(row[place]) for row in rows] for place, name in enumerate(BAR_COLUMNS, 1)
-        }
-        return bar_frame([row[0] for row in rows], columns) if rows else empty_frame()
+        path = self._live_path(symbol)
+        return _live_frame(path, _live_rows(path))
 
     @contextmanager
     def _writing(self, symbol: str) -> Iterator[None]:
@@ -196,6 +196,38 @@ def _between(frame: pd.DataFrame, start: datetime | None, end: datetime | None) 
     if end is not None:
         wanted &= np.asarray(frame.index <= pd.Timestamp(end))
     return frame[wanted]
+
+
+def _live_rows(path: Path) -> list[Row]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        # The full stop at a line's end tells a whole line from one cut off by a kill.
+        return [r for r in csv.reader(file) if len(r) == len(BAR_COLUMNS) + 2 and r[-1] == "."]
+
+
+def _by_telling(rows: list[Row]) -> list[list[Row]]:
+    """Return the first line of each bar, then the second of those that have one, and so on."""
+    tellings: list[list[Row]] = []
+    told: Counter[str] = Counter()
+    for row in rows:
+        if told[row[0]] == len(tellings):
+            tellings.append([])
+        tellings[told[row[0]]].append(row)
+        told[row[0]] += 1
+    return tellings
+
+
+def _live_frame(path: Path, rows: list[Row]) -> pd.DataFrame:
+    if not rows:
+        return empty_frame()
+    try:
+        values = np.array([row[1:-1] for row in rows], dtype="float64")
+        return bar_frame([row[0] for row in rows], dict(zip(BAR_COLUMNS, values.T, strict=True)))
+    except ValueError as error:
+        raise MarketDataError(
+            f"{path} is damaged; delete it, the next backfill fetches its bars again"
+        ) from error
 
 
 def _read(path: Path) -> pd.DataFrame:
