@@ -1,15 +1,12 @@
 """A backfill fetches what is missing, once, and says what is wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
 
 from market_sim.faults import FaultName
-from signal_server.core.clock import utc_now
 from signal_server.core.errors import (
     MarketDataError,
     NoHistoryError,
@@ -17,142 +14,165 @@ from signal_server.core.errors import (
     VendorAuthError,
 )
 from signal_server.market import history as history_module
-from signal_server.market.history import BackfillProgress, BackfillRequest, BackfillResult, backfill
+from signal_server.market import polygon as polygon_module
+from signal_server.market.history import (
+    BackfillProgress,
+    BackfillRequest,
+    BackfillResult,
+    History,
+    backfill,
+)
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
-from tests.signal_server.market.conftest import HISTORY_BARS, KEY, Vendor, polygon
+from tests.signal_server.market.vendor import HISTORY_BARS, KEY, SYMBOLS, Vendor
+
+ONE = SYMBOLS[:1]
 
 
-@pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with polygon() as running:
-        yield running
+class Watched:
+    """A history that notes what it is asked for, and can fail at a chosen request."""
 
+    def __init__(self, source: History, fail_at: int | None = None) -> None:
+        self._source = source
+        self._fail_at = fail_at
+        self.asked: list[tuple[str, datetime, datetime]] = []
 
-class Counted(PolygonHistory):
-    """The real history, counting what it is asked for; the call `fails_at` fails."""
-
-    asked: list[tuple[str, datetime, datetime]]
-    fails_at = 0
+    def check_listed(self, symbol: str) -> None:
+        self._source.check_listed(symbol)
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
-        self.asked = [*getattr(self, "asked", []), (symbol, start, end)]
-        if len(self.asked) == self.fails_at:
-            raise MarketDataError("cut off")
-        return super().bars(symbol, start, end)
+        if len(self.asked) == self._fail_at:
+            raise MarketDataError("the connection is gone")
+        self.asked.append((symbol, start, end))
+        return self._source.bars(symbol, start, end)
 
 
-def request(vendor: Vendor, symbols: tuple[str, ...] = ("BTC-USD",)) -> BackfillRequest:
-    """Ask for the vendor's whole history and nothing of the live part."""
-    start = vendor.market.live_start - timedelta(seconds=HISTORY_BARS)
-    return BackfillRequest(symbols, start, vendor.market.live_start)
+def history_of(served: Vendor, key: str = KEY) -> PolygonHistory:
+    return PolygonHistory(served.config(), key, served.market.bar_seconds)
+
+
+def whole(served: Vendor, symbols: tuple[str, ...] = SYMBOLS) -> BackfillRequest:
+    live_start = served.market.live_start
+    return BackfillRequest(symbols, live_start - timedelta(seconds=HISTORY_BARS), live_start)
 
 
 async def run(
-    vendor: Vendor,
-    store: BarStore,
-    wanted: BackfillRequest | None = None,
-    history: PolygonHistory | None = None,
+    history: History, store: BarStore, request: BackfillRequest, served: Vendor
 ) -> tuple[list[BackfillResult], list[BackfillProgress]]:
     """Run a backfill in a thread: it blocks."""
     reports: list[BackfillProgress] = []
-    source = history or PolygonHistory(vendor.config, KEY, 1)
-    # The last bars of the history must be over, whenever the test runs.
-    await asyncio.sleep(max(0.0, (vendor.market.live_start - utc_now()).total_seconds()))
     results = await asyncio.to_thread(
-        backfill, source, store, wanted or request(vendor), utc_now, reports.append
+        backfill, history, store, request, served.clock, reports.append
     )
     return results, reports
 
 
-async def test_all_bars_come_as_the_vendor_has_them(vendor: Vendor, store: BarStore) -> None:
-    wanted = request(vendor, ("BTC-USD", "ETH-USD"))
-    results, reports = await run(vendor, store, wanted)
-    for result in results:
-        true = vendor.market.bars(result.symbol, wanted.start, wanted.end)
-        found = store.read(result.symbol)
-        assert found["close"].tolist() == [bar.close for bar in true]
-        assert found["transactions"].tolist() == [bar.transactions for bar in true]
-        assert result.new_bars == len(true) == HISTORY_BARS
-    assert reports[-1].share == 1.0
+async def test_all_bars_come_as_the_vendor_has_them(served: Vendor, store: BarStore) -> None:
+    request = whole(served)
+    results, reports = await run(history_of(served), store, request, served)
+    assert results == [BackfillResult(s, HISTORY_BARS, 0, HISTORY_BARS) for s in SYMBOLS]
+    for symbol in SYMBOLS:
+        stored, true = (
+            store.read(symbol),
+            served.market.bars(symbol, request.start, request.end),
+        )
+        assert stored["close"].tolist() == [bar.close for bar in true]
+        assert stored["transactions"].tolist() == [bar.transactions for bar in true]
+        assert stored.index[0] == request.start + timedelta(seconds=1)
+        assert stored.index[-1] == request.end
+    shares = [r.share for r in reports if r.symbol == SYMBOLS[0]]
+    assert shares[0] == 0.0
+    assert shares[-1] == 1.0
+    assert shares == sorted(shares)
 
 
-async def test_a_second_run_asks_for_the_newest_bars_only(vendor: Vendor, store: BarStore) -> None:
-    await run(vendor, store)
-    history = Counted(vendor.config, KEY, 1)
-    results, _ = await run(vendor, store, history=history)
+async def test_a_second_run_asks_for_the_newest_bars_only(served: Vendor, store: BarStore) -> None:
+    request = whole(served, ONE)
+    await run(history_of(served), store, request, served)
+    again = Watched(history_of(served))
+    results, _ = await run(again, store, request, served)
     assert results[0].new_bars == 0
-    ((_, start, end),) = history.asked
-    assert end - start <= timedelta(seconds=history_module.OVERLAP_BARS)
+    overlap = timedelta(seconds=history_module.OVERLAP_BARS)
+    assert again.asked == [(SYMBOLS[0], request.end - overlap, request.end)]
+    assert store.revisions(SYMBOLS[0]).empty
 
 
 async def test_a_run_that_was_cut_off_goes_on_where_it_was(
-    vendor: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
+    served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(history_module.CHUNKS, 1, timedelta(seconds=100))
-    history = Counted(vendor.config, KEY, 1)
-    history.fails_at = 3
-    with pytest.raises(MarketDataError, match="cut off"):
-        await run(vendor, store, history=history)
-    again = Counted(vendor.config, KEY, 1)
-    results, _ = await run(vendor, store, history=again)
-    assert len(again.asked) == 1
-    assert results[0].stored_bars == HISTORY_BARS
-
-
-async def test_a_bar_that_is_not_over_is_not_stored(vendor: Vendor, store: BarStore) -> None:
-    ahead = replace(request(vendor), end=utc_now() + timedelta(hours=1))
-    await run(vendor, store, ahead)
-    assert store.read("BTC-USD").index[-1] <= pd.Timestamp(utc_now())
-
-
-async def test_an_unknown_symbol_is_refused_before_anything_is_fetched(
-    vendor: Vendor, store: BarStore
-) -> None:
-    with pytest.raises(UnknownSymbolError, match="NOPE-USD"):
-        await run(vendor, store, request(vendor, ("BTC-USD", "NOPE-USD")))
-    assert store.symbols() == ()
+    request = whole(served, ONE)
+    with pytest.raises(MarketDataError, match="connection is gone"):
+        await run(Watched(history_of(served), fail_at=2), store, request, served)
+    assert len(store.read(SYMBOLS[0])) == 200
+    rest = Watched(history_of(served))
+    results, _ = await run(rest, store, request, served)
+    assert results == [BackfillResult(SYMBOLS[0], 200, 0, HISTORY_BARS)]
+    assert rest.asked[0][1] == request.start + timedelta(seconds=200)
 
 
 @pytest.mark.parametrize("key", ["wrong", ""])
 async def test_a_wrong_or_missing_key_is_explained(
-    vendor: Vendor, store: BarStore, key: str
+    served: Vendor, store: BarStore, key: str
 ) -> None:
     with pytest.raises(VendorAuthError, match="SIGNAL_SERVER_POLYGON_API_KEY"):
-        await run(vendor, store, history=PolygonHistory(vendor.config, key, 1))
+        await run(history_of(served, key), store, whole(served), served)
+    assert store.symbols() == ()
 
 
-async def test_a_period_without_bars_is_an_error(vendor: Vendor, store: BarStore) -> None:
-    wanted = request(vendor)
-    early = replace(wanted, start=wanted.start - timedelta(days=2), end=wanted.start)
-    with pytest.raises(NoHistoryError, match="no bars of BTC-USD"):
-        await run(vendor, store, early)
+async def test_an_unknown_symbol_stops_all_before_the_first_bar(
+    served: Vendor, store: BarStore
+) -> None:
+    with pytest.raises(UnknownSymbolError, match="XYZ-USD"):
+        await run(history_of(served), store, whole(served, ("BTC-USD", "XYZ-USD")), served)
+    assert store.symbols() == ()
+    assert not any("/aggs/" in path for path in served.paths)
 
 
 @pytest.mark.parametrize("fault", [FaultName.REST_BROKEN_JSON, FaultName.REST_EMPTY_PAGE])
-async def test_a_broken_answer_is_an_error_and_not_an_empty_history(
-    vendor: Vendor, store: BarStore, fault: FaultName
+async def test_an_answer_that_hides_bars_is_an_error_and_no_hole(
+    served: Vendor, store: BarStore, fault: FaultName
 ) -> None:
-    vendor.faults.on(fault)
-    with pytest.raises(MarketDataError):
-        await run(vendor, store)
-    vendor.faults.off(fault)
-    results, _ = await run(vendor, store)
-    assert results[0].stored_bars == HISTORY_BARS
+    served.faults.on(fault, remaining=1)
+    with pytest.raises(MarketDataError, match="nothing was stored, try again"):
+        await run(history_of(served), store, whole(served), served)
+    assert store.read("BTC-USD").empty
+    results, _ = await run(history_of(served), store, whole(served), served)
+    assert [r.stored_bars for r in results] == [HISTORY_BARS] * 2
 
 
-@pytest.mark.parametrize("fault", [FaultName.REST_SERVER_ERROR, FaultName.REST_RATE_LIMIT])
+@pytest.mark.parametrize(
+    ("fault", "advice"),
+    [
+        (FaultName.REST_RATE_LIMIT, r"lower polygon\.calls_per_minute"),
+        (FaultName.REST_SERVER_ERROR, "try again"),
+    ],
+)
+async def test_a_vendor_that_refuses_for_ever_is_an_error(
+    served: Vendor, store: BarStore, fault: FaultName, advice: str
+) -> None:
+    served.faults.on(fault)
+    with pytest.raises(MarketDataError, match=advice):
+        await run(history_of(served), store, whole(served), served)
+
+
 async def test_a_passing_failure_is_tried_again(
-    vendor: Vendor, store: BarStore, fault: FaultName
+    served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vendor.faults.on(fault, remaining=2)
-    results, _ = await run(vendor, store)
-    assert results[0].stored_bars == HISTORY_BARS
+    monkeypatch.setattr(polygon_module, "RETRIES", 3)
+    served.faults.on(FaultName.REST_SERVER_ERROR, remaining=2)
+    results, _ = await run(history_of(served), store, whole(served), served)
+    assert [r.new_bars for r in results] == [HISTORY_BARS] * 2
 
 
-async def test_a_vendor_out_of_reach_is_said_in_one_sentence(
-    vendor: Vendor, store: BarStore
-) -> None:
-    nowhere = vendor.config.model_copy(update={"rest_url": "http://127.0.0.1:9"})
-    with pytest.raises(MarketDataError, match="cannot be reached"):
-        await run(vendor, store, history=PolygonHistory(nowhere, KEY, 1))
+async def test_a_vendor_out_of_reach_is_said_in_one_sentence(served: Vendor) -> None:
+    nowhere = served.config().model_copy(update={"rest_url": "http://127.0.0.1:9"})
+    with pytest.raises(MarketDataError, match=r"cannot be reached.*polygon\.rest_url"):
+        await asyncio.to_thread(PolygonHistory(nowhere, KEY, 1).check_listed, "BTC-USD")
+
+
+async def test_a_period_without_bars_is_an_error(served: Vendor, store: BarStore) -> None:
+    before = served.market.live_start - timedelta(days=2)
+    request = BackfillRequest(ONE, before, before + timedelta(minutes=5))
+    with pytest.raises(NoHistoryError, match="no bars of BTC-USD"):
+        await run(history_of(served), store, request, served)

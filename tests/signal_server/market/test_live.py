@@ -1,120 +1,144 @@
-"""Each final bar comes once and in order, whatever the stream does."""
+"""Live bars: each once and in order, kept, and going on where the store ends."""
 
-import asyncio
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from market_sim.faults import FaultName
-from signal_server.core.clock import utc_now
-from signal_server.core.domain import Bar
-from signal_server.core.errors import VendorAuthError
-from signal_server.market.frames import frame_of
-from signal_server.market.live import LiveBar, LiveBars, StreamLostError, _events, bar_of_event
+from signal_server.core.errors import MarketDataError
+from signal_server.market import live as live_module
+from signal_server.market.live import StreamLostError, _events, bar_of_event
+from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
-from tests.signal_server.market.conftest import KEY, Vendor, polygon
-
-SYMBOLS = ("BTC-USD", "ETH-USD")
-WANTED = 6
-PATIENCE_S = 60
+from tests.signal_server.market.listener import assert_whole, has_begun, listening
+from tests.signal_server.market.vendor import SYMBOLS, Vendor
 
 
-async def follow(
-    vendor: Vendor, store: BarStore, during: Callable[[int], None] = lambda _count: None
-) -> list[LiveBar]:
-    """Return `WANTED` bars or more of each symbol; `during` is told of every new bar."""
-    live = LiveBars(vendor.config, KEY, SYMBOLS, 1, store, utc_now)
-    found: list[LiveBar] = []
-    stream = live.stream()
-    async with asyncio.timeout(PATIENCE_S):
-        async for bar in stream:
-            found.append(bar)
-            during(len(found))
-            if min(sum(b.bar.symbol == s for b in found) for s in SYMBOLS) >= WANTED:
-                break
-    await stream.aclose()
-    return found
+async def test_nothing_needs_repair_while_the_stream_is_well(
+    served: Vendor, store: BarStore
+) -> None:
+    first = served.clock() + timedelta(seconds=1)
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+        await served.publish(20)
+        await listener.reaches(served.clock())
+    assert_whole(served, listener, store, first)
+    assert not any(h.repaired for h in listener.heard)
+    assert all(first <= h.received_at <= served.clock() for h in listener.heard)
 
 
-def assert_exact(vendor: Vendor, store: BarStore, found: list[LiveBar]) -> None:
-    """Every bar between first and last is there once, in order, and as the vendor has it."""
-    for symbol in SYMBOLS:
-        bars = [live.bar for live in found if live.bar.symbol == symbol]
-        first, last = bars[0].close_time, bars[-1].close_time
-        second = timedelta(seconds=1)
-        true = vendor.market.bars(symbol, first - second, last)
-        assert [bar.close_time for bar in bars] == [bar.start + second for bar in true]
-        assert [bar.close for bar in bars] == [bar.close for bar in true]
-        stored = store.read(symbol, first - second, last)
-        assert stored["close"].tolist() == [bar.close for bar in true]
+async def test_what_was_missed_while_away_comes_first(served: Vendor, store: BarStore) -> None:
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+    first = served.clock() + timedelta(seconds=1)
+    await served.publish(30)
+    served.faults.on(FaultName.REST_BROKEN_JSON, remaining=2)
+    async with listening(served, store) as listener:
+        await listener.reaches(served.clock())
+        assert all(h.repaired for h in listener.heard)
+        await served.publish(2)
+        await listener.reaches(served.clock())
+    assert served.faults.happened[FaultName.REST_BROKEN_JSON] == 2
+    assert_whole(served, listener, store, first)
 
 
-def a_stored_bar(vendor: Vendor, store: BarStore, seconds_ago: int = 20) -> None:
-    """Put one old bar of each symbol into the store, from which the live bars go on."""
-    at = vendor.market.live_start - timedelta(seconds=seconds_ago)
-    for symbol in SYMBOLS:
-        (old,) = vendor.market.bars(symbol, at, at + timedelta(seconds=1))
-        values = (old.open, old.high, old.low, old.close, old.volume)
-        store.write(symbol, frame_of([Bar(symbol, at + timedelta(seconds=1), *values)]))
+async def test_an_empty_store_begins_with_the_bar_that_comes(
+    served: Vendor, store: BarStore
+) -> None:
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+    assert len(listener.heard) == len(SYMBOLS)
 
 
-async def test_the_hole_since_the_last_stored_bar_is_fetched_first(store: BarStore) -> None:
-    async with polygon() as vendor:
-        a_stored_bar(vendor, store)
-        found = await follow(vendor, store)
-    assert found[0].repaired
-    assert_exact(vendor, store, found)
+async def test_unreadable_and_impossible_bars_are_passed_over(
+    served: Vendor, store: BarStore
+) -> None:
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+        good: dict[str, Any] = {
+            "ev": "XAS",
+            "pair": "BTC-USD",
+            "o": 2,
+            "h": 4,
+            "l": 1,
+            "c": 3,
+            "v": 5,
+        }
+        good["s"] = int(served.clock().timestamp() * 1000)
+        changes: list[dict[str, Any]] = [
+            {"c": -1},
+            {"h": 1},
+            {"v": None},
+            {"v": -1},
+            {"s": "now"},
+            {"s": 1e300},
+        ]
+        changes += [{"pair": "DOGE-USD"}, {"ev": "XT"}, {"s": good["s"] + 1}, {"o": "NaN"}]
+        strange = [*({**good, **change} for change in changes), {"ev": "XAS"}, {}, 7]
+        for subscriber in served.stream._subscribers:
+            await subscriber.socket.send_json(strange)
+        await served.publish()
+        await listener.reaches(served.clock())
+        assert len(listener.heard) == 2 * len(SYMBOLS)
+        assert listener.live.connections == 1
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        FaultName.STREAM_DROP,
-        FaultName.STREAM_SILENCE,
-        FaultName.STREAM_DUPLICATE_BAR,
-        FaultName.STREAM_LATE_BAR,
-    ],
-)
-async def test_each_bar_comes_once_and_in_order_through(fault: FaultName, store: BarStore) -> None:
-    async with polygon() as vendor:
-        a_stored_bar(vendor, store, seconds_ago=2)
-
-        def during(count: int) -> None:
-            if count == 4:
-                vendor.faults.on(fault, remaining=2)
-
-        found = await follow(vendor, store, during)
-        assert vendor.faults.happened[fault] == 2
-    assert_exact(vendor, store, found)
+async def test_a_later_value_of_a_live_bar_is_kept_as_a_revision(
+    served: Vendor, store: BarStore
+) -> None:
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+        before = store.read("BTC-USD")
+        served.market._tables["BTC-USD"].volume[served.step - 1] = 12_345.0
+        await served.stream.publish_step(served.step - 1)
+        await served.publish()
+        await listener.reaches(served.clock())
+    store.compact("BTC-USD")
+    assert store.read("BTC-USD").iloc[:1].equals(before)
+    assert store.revisions("BTC-USD")["volume"].tolist() == [12_345.0]
 
 
-async def test_a_hole_is_fetched_again_until_the_vendor_answers_well(store: BarStore) -> None:
-    async with polygon() as vendor:
-        a_stored_bar(vendor, store)
-        vendor.faults.on(FaultName.REST_BROKEN_JSON, remaining=2)
-        found = await follow(vendor, store)
-        assert vendor.faults.happened[FaultName.REST_BROKEN_JSON] == 2
-    assert_exact(vendor, store, found)
+async def test_live_bars_move_into_parquet_now_and_then(
+    served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "COMPACT_BARS", 7)
+    first = served.clock() + timedelta(seconds=1)
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+        await served.publish(30)
+        await listener.reaches(served.clock())
+    assert_whole(served, listener, store, first)
+    assert (store.folder / "BTC-USD" / "live.csv").stat().st_size < 1_500
 
 
-async def test_a_wrong_key_ends_the_stream_with_a_reason(store: BarStore) -> None:
-    async with polygon() as vendor:
-        live = LiveBars(vendor.config, "wrong", SYMBOLS, 1, store, utc_now)
-        with pytest.raises(VendorAuthError, match="SIGNAL_SERVER_POLYGON_API_KEY"):
-            async with asyncio.timeout(PATIENCE_S):
-                await anext(live.stream())
+async def test_a_plan_without_calls_left_delays_no_bar_and_fills_the_store_later(
+    served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, store_first = False, served.clock()
+    monkeypatch.setattr(PolygonHistory, "ready", property(lambda _: ready))
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+        for _ in range(3):
+            served.step += 3
+            await served.publish()
+            await listener.reaches(served.clock())
+        assert len(store.read("BTC-USD")) == 4
+        ready = True
+        await served.publish()
+        await listener.reaches(served.clock())
+    assert not any(h.repaired for h in listener.heard)
+    truth = served.market.bars("BTC-USD", store_first, served.clock())
+    assert store.read("BTC-USD")["close"].tolist() == [bar.close for bar in truth]
 
 
-async def test_a_hand_over_takes_no_rewrite_of_a_file(store: BarStore) -> None:
-    async with polygon() as vendor:
-        a_stored_bar(vendor, store, seconds_ago=2)
-        before = time.time()
-        found = await follow(vendor, store)
-    newest = [path.stat().st_mtime for path in store.folder.rglob("*.parquet")]
-    assert found
-    assert max(newest) < before
+async def test_a_damaged_file_of_live_bars_is_named(served: Vendor, store: BarStore) -> None:
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+    path = store.folder / "BTC-USD" / "live.csv"
+    path.write_bytes(path.read_bytes().replace(b"T", b"\x00"))
+    with pytest.raises(MarketDataError, match=r"live\.csv is damaged"):
+        store.read("BTC-USD")
 
 
 def event(**changes: object) -> dict[str, object]:

@@ -22,11 +22,6 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 SPANS = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 60)), max_size=6)
 
 
-@pytest.fixture(autouse=True)
-def _without_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polygon_module, "RETRIES", 0)
-
-
 async def fill(served: Vendor, folder: Path) -> BackfillResult:
     """Fetch the whole history of one coin."""
     end = served.market.live_start
