@@ -7,6 +7,7 @@ A market is a table of bars per symbol, one a step. The first `history_bars` lie
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -74,12 +75,21 @@ class SimMarket:
         steps = max(len(table) for table in self._tables.values())
         return self.start_of(steps)
 
-    def bars(self, symbol: str, start: datetime, end: datetime) -> list[SimBar]:
-        """Return the bars of `symbol` whose interval begins in [start, end), oldest first."""
+    def bars(
+        self,
+        symbol: str,
+        start: datetime,
+        end: datetime,
+        *,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[SimBar]:
+        """Return the bars of `symbol` whose interval begins in [start, end), the first `limit`."""
         first = max(0, int(np.ceil(self._step(start))))
         last = min(len(self._tables[symbol]), int(np.ceil(self._step(end))))
-        found = (self.bar(symbol, step) for step in range(first, last))
-        return [bar for bar in found if bar is not None]
+        steps = range(first, last)
+        found = (self.bar(symbol, step) for step in (reversed(steps) if newest_first else steps))
+        return list(islice((bar for bar in found if bar is not None), limit))
 
     def bar(self, symbol: str, step: int) -> SimBar | None:
         """Return the bar of a step, None if it had no trade or lies outside the table."""

@@ -88,17 +88,26 @@ class PolygonRest:
         return web.Response(text=text, content_type="application/json")
 
     def _bars(self, query: "_Query") -> list[SimBar]:
+        """Return the bars of a page and the first of the next, if there is one."""
         symbol = {_ticker(symbol): symbol for symbol in self.market.symbols}.get(query.ticker)
         if symbol is None:
             return []
         now = self.clock()
         finished_before = self.market.start_of(self.market.step_at(now))
-        bars = self.market.bars(symbol, query.start, min(query.end, finished_before))
+        bars = self.market.bars(
+            symbol,
+            query.start,
+            min(query.end, finished_before),
+            limit=query.limit + 1,
+            newest_first=not query.ascending,
+        )
         # As the real one, which answers with the bar under way as if it were whole.
         under_way = self.market.unfinished_bar(symbol, now)
-        if under_way is not None and query.start <= under_way.start < query.end:
-            bars.append(under_way)
-        return bars if query.ascending else bars[::-1]
+        if under_way is None or not query.start <= under_way.start < query.end:
+            return bars
+        if not query.ascending:
+            return [under_way, *bars]
+        return bars if len(bars) > query.limit else [*bars, under_way]
 
     def _refuse(self, request: web.Request) -> web.Response | None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")

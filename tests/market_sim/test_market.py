@@ -65,7 +65,7 @@ def test_another_seed_makes_another_market() -> None:
 def test_a_symbol_moves_by_itself() -> None:
     btc, eth = (MARKET.bars(symbol, BEGIN, LIVE_END) for symbol in MARKET.symbols)
     moves = [np.array([bar.close / bars[0].open for bar in bars]) for bars in (btc, eth)]
-    assert not np.allclose(*moves)
+    assert not np.allclose(moves[0], moves[1])
 
 
 def test_a_seeded_market_begins_at_prices_of_its_coins() -> None:
