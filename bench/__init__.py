@@ -1,0 +1,1 @@
+"""Measurements: each states its data, machine and command, and a floor or peer of the same run."""
