@@ -7,6 +7,7 @@ import gzip
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.types import is_numeric_dtype
 
 from signal_server.core.errors import ImportFileError, UnknownSymbolError
 from signal_server.core.symbols import check_symbol, from_polygon_flat_file
@@ -26,6 +28,20 @@ _VALUES = ("open", "high", "low", "close", "volume")
 _QUOTES = ("USDT", "USDC", "USD", "EUR")
 _STABLE = {"USDT": "USD", "USDC": "USD"}
 _KRAKEN_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
+
+# What the libraries raise on damaged or foreign content: zlib and pyarrow have trees of their own.
+UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    zlib.error,
+    zipfile.BadZipFile,
+    pa.ArrowException,
+)
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -47,14 +63,7 @@ def read_import(path: Path, bar_seconds: int, symbol: str | None = None) -> Impo
     name, read = _format_of(path)
     try:
         frames = read(path, bar_seconds, symbol)
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        zipfile.BadZipFile,
-        pa.ArrowException,
-    ) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ImportFileError(f"{path} cannot be read as {name}: {reason}") from error
     except UnknownSymbolError as error:
@@ -144,7 +153,7 @@ def _read_kraken_archive(path: Path, bar_seconds: int, symbol: str | None) -> Fr
 
 def _ohlcvt(content: bytes, bar_seconds: int) -> pd.DataFrame:
     frame = pd.read_csv(io.BytesIO(content), header=None)
-    if frame.shape[1] != len(_OHLCVT) or not np.issubdtype(frame.dtypes.iloc[0], np.number):
+    if frame.shape[1] != len(_OHLCVT) or not is_numeric_dtype(frame.dtypes.iloc[0]):
         raise ValueError("its lines are not time,open,high,low,close,volume,trades")
     frame.columns = pd.Index(_OHLCVT)
     return _bars(frame, pd.to_datetime(frame["time"], unit="s", utc=True), bar_seconds)

@@ -232,11 +232,13 @@ def _live_frame(path: Path, rows: list[Row]) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        frame = pq.read_table(path, partitioning=None).to_pandas()
+        frame = pq.read_table(path, partitioning=None, page_checksum_verification=True).to_pandas()
         if frame.index.name != INDEX_NAME:
             frame = frame.set_index(INDEX_NAME)
         bars: pd.DataFrame = frame.loc[:, list(BAR_COLUMNS)]
-    except (OSError, KeyError, pa.ArrowException) as error:
+        if bars.empty:
+            raise ValueError("no file of the store is written without bars")
+    except (OSError, LookupError, ValueError, TypeError, pa.ArrowException) as error:
         raise MarketDataError(
             f"{path} is damaged or no bar file; delete it and backfill its month again"
         ) from error
@@ -246,7 +248,9 @@ def _read(path: Path) -> pd.DataFrame:
 def _write(path: Path, frame: pd.DataFrame) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        pq.write_table(pa.Table.from_pandas(frame), partial, compression="zstd")
+        table = pa.Table.from_pandas(frame)
+        # With checksums a damaged page is an error when read, and never a wrong price.
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)
