@@ -87,9 +87,11 @@ class LiveBars:
         try:
             while True:
                 waiting = asyncio.create_task(self._queue.get())
-                await asyncio.wait({waiting, supervisor}, return_when=asyncio.FIRST_COMPLETED)
-                if not waiting.done():
-                    waiting.cancel()
+                try:
+                    await asyncio.wait({waiting, supervisor}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    nothing_came = waiting.cancel()
+                if nothing_came:
                     # The supervisor ends only by an error; it is raised here.
                     supervisor.result()
                     return

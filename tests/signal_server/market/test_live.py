@@ -1,5 +1,6 @@
 """Live bars: each once and in order, kept, and going on where the store ends."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -130,6 +131,16 @@ async def test_a_plan_without_calls_left_delays_no_bar_and_fills_the_store_later
     assert not any(h.repaired for h in listener.heard)
     truth = served.market.bars("BTC-USD", store_first, served.clock())
     assert store.read("BTC-USD")["close"].tolist() == [bar.close for bar in truth]
+
+
+async def test_a_listener_that_leaves_takes_all_its_tasks_along(
+    served: Vendor, store: BarStore
+) -> None:
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+    await served.stream.close()
+    names = {repr(task.get_coro()) for task in asyncio.all_tasks()}
+    assert not [name for name in names if "Queue.get" in name or "LiveBars" in name]
 
 
 async def test_a_damaged_file_of_live_bars_is_named(served: Vendor, store: BarStore) -> None:
