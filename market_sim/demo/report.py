@@ -153,15 +153,20 @@ def _memory_table(memory_bytes: Mapping[str, int]) -> Table:
 
 
 def _where_and_what_next(folder: Path) -> str:
-    log = folder / "data" / "signals.sqlite"
+    here = _shown(folder)
+    data, log = here / "data", here / "data" / "signals.sqlite"
     return (
         f"Trade log    {log}\n"
-        f"Models       {folder / 'data' / 'models'}\n"
-        f"Backtest     {folder / 'data' / 'reports'}\n"
-        f"Logs         {folder}/*.log, {folder / 'hummingbot' / 'logs'}\n\n"
+        f"Models       {data / 'models'}\n"
+        f"Backtest     {data / 'reports'}\n"
+        f"Logs         {here}/*.log, {here / 'hummingbot' / 'logs'}\n\n"
         "[bold]What to type next[/]\n"
-        f"  SIGNAL_SERVER_DATA_DIR={folder / 'data'} make trades\n"
+        f"  SIGNAL_SERVER_DATA_DIR={data} make trades\n"
         f"  .venv/bin/sqlite-utils tables {log} --counts\n"
         "  make demo DATA=BTCUSDT.parquet     (Parquet files of real bars, comma-separated)\n"
         "  make help"
     )
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
