@@ -1,6 +1,7 @@
 """`python -m market_sim.demo`: run the whole loop offline and report what happened."""
 
 import argparse
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ def main() -> int:
     if not console.is_terminal:
         console.width = max(console.width, PIPED_WIDTH)
     request = _parse(sys.argv[1:])
+    # As with Ctrl-C, what was started is stopped on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         complete_trades = run_demo(request, console)
     except DemoError as error:
