@@ -160,4 +160,6 @@ def _reason(error: urllib3.exceptions.HTTPError) -> str:
     reason = str(getattr(error, "reason", None) or error)
     if "429" in reason:
         return "it answers that the plan's calls are used up; lower polygon.calls_per_minute"
+    # urllib3 begins with the connection object, which tells nobody anything.
+    reason = reason.rsplit(">: ", 1)[-1]
     return f"{reason[:160]}; check the connection and polygon.rest_url, then try again"
