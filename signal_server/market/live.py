@@ -37,6 +37,8 @@ LONGEST_BACKOFF_S = 30.0
 IDLE_SLACK_S = 10.0
 COMPACT_BARS = 600
 REPAIR_RETRY_S = 2.0
+FUTURE_TOLERANCE = timedelta(seconds=5)
+"""How far the vendor's clock may be ahead of this computer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +234,17 @@ class _Connection:
             if event.get("ev") == "status":
                 self._status(event)
             else:
-                bar = bar_of_event(event, owner._bar_seconds)
-                if bar is not None and bar.symbol in owner._symbols:
-                    self._frames.put_nowait(LiveBar(bar, received_at, repaired=False))
+                self._bar(event, received_at)
+
+    def _bar(self, event: dict[str, Any], received_at: datetime) -> None:
+        bar = bar_of_event(event, self._owner._bar_seconds)
+        if bar is None or bar.symbol not in self._owner._symbols:
+            return
+        # Taken for true, a bar from the future would make every real one after it an old one.
+        if bar.close_time > received_at + FUTURE_TOLERANCE:
+            logger.warning("a bar from the future was passed over: %.200r", event)
+            return
+        self._frames.put_nowait(LiveBar(bar, received_at, repaired=False))
 
     async def deliver(self) -> None:
         """Repair up to now once subscribed, then hand over what has come and will come."""

@@ -130,6 +130,18 @@ async def test_bars_in_the_wrong_order_are_put_right(served: Vendor, store: BarS
     assert_whole(served, listener, store, first)
 
 
+async def test_a_bar_from_the_future_does_not_hide_those_before_it(
+    served: Vendor, store: BarStore
+) -> None:
+    first = served.clock() + timedelta(seconds=1)
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+        await served.stream.publish_step(served.step + 60)
+        await served.publish(3)
+        await listener.reaches(served.clock())
+    assert_whole(served, listener, store, first)
+
+
 async def test_a_refused_key_ends_the_stream(served: Vendor, store: BarStore) -> None:
     live = LiveBars(served.config(), "wrong", SYMBOLS, 1, store, served.clock)
     with pytest.raises(VendorAuthError, match="SIGNAL_SERVER_POLYGON_API_KEY"):
