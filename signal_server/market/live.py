@@ -79,12 +79,13 @@ class LiveBars:
         self._heard_s = 0.0
         self._failures = 0
         self._appended = 0
+        self._compacting: asyncio.Future[None]
         self.connections = 0
 
     async def stream(self) -> AsyncIterator[LiveBar]:
         """Yield bars for ever. Raises `VendorAuthError` if the key is refused."""
-        for symbol in self._symbols:
-            await asyncio.to_thread(self._store.compact, symbol)
+        self._compacting = asyncio.ensure_future(asyncio.to_thread(self._compact_all))
+        await self._compacting
         supervisor = asyncio.create_task(self._supervise())
         try:
             while True:
@@ -209,12 +210,17 @@ class LiveBars:
             self._last[bar.symbol] = bar.close_time
             self._queue.put_nowait(live)
 
-    async def _compact_now_and_then(self) -> None:
-        if self._appended >= COMPACT_BARS:
-            self._appended = 0
-            # Between two bars nothing is appended, so nothing can be lost.
-            for symbol in self._symbols:
-                self._store.compact(symbol)
+    def _compact_now_and_then(self) -> None:
+        """Start moving live bars into Parquet, beside the stream; raise what the last move met."""
+        if self._appended < COMPACT_BARS or not self._compacting.done():
+            return
+        self._compacting.result()
+        self._appended = 0
+        self._compacting = asyncio.ensure_future(asyncio.to_thread(self._compact_all))
+
+    def _compact_all(self) -> None:
+        for symbol in self._symbols:
+            self._store.compact(symbol)
 
 
 class _Connection:
@@ -256,7 +262,7 @@ class _Connection:
             await owner._repair(symbol, now)
         while True:
             await owner._take(await self._frames.get())
-            await owner._compact_now_and_then()
+            owner._compact_now_and_then()
 
     def _status(self, event: dict[str, Any]) -> None:
         status = event.get("status")

@@ -3,6 +3,7 @@
     <root>/60s/BTC-USD/2025-06.parquet             first-seen values
     <root>/60s/BTC-USD/2025-06.revisions.parquet   later values of bars that were there before
     <root>/60s/BTC-USD/live.csv                    bars of the live stream, one line each
+    <root>/60s/BTC-USD/moving.csv                  live bars on their way into Parquet
 
 A live bar is appended to `live.csv`, which costs microseconds, and moved into Parquet now and
 then; readers merge both, so the move is never visible. Files are replaced atomically, and a line
@@ -11,6 +12,7 @@ that a killed process left unfinished is passed over. Writers take turns by a lo
 
 import csv
 import os
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +42,7 @@ class BarStore:
     def __init__(self, root: Path, bar_seconds: int) -> None:
         self.bar_seconds = bar_seconds
         self.folder = root / f"{bar_seconds}s"
+        self._appending = threading.Lock()
 
     def symbols(self) -> tuple[str, ...]:
         """Return the symbols with a folder here, sorted."""
@@ -64,25 +67,28 @@ class BarStore:
 
     def append(self, bar: Bar) -> None:
         """Add a live bar at once; readers see it from now on."""
-        path = self._live_path(bar.symbol)
+        path, _ = self._live_paths(bar.symbol)
         path.parent.mkdir(parents=True, exist_ok=True)
         values = [repr(float(getattr(bar, name))) for name in BAR_COLUMNS]
         line = ",".join([bar.close_time.astimezone(UTC).isoformat(), *values, "."])
         # A line break before and after: whatever a killed writer left stays a line of its own.
-        with path.open("ab") as file:
+        with self._appending, path.open("ab") as file:
             file.write(f"\n{line}\n".encode())
 
     def compact(self, symbol: str) -> None:
-        """Move the live bars into Parquet; what the stream said later of a bar is a revision."""
-        path = self._live_path(symbol)
-        rows = _live_rows(path)
-        if not path.exists():
-            return
-        for same_telling in _by_telling(rows):
-            self.write(symbol, _live_frame(path, same_telling))
-        empty = path.with_suffix(".partial")
-        empty.write_bytes(b"")
-        empty.replace(path)
+        """Move the live bars into Parquet; what the stream said later of a bar is a revision.
+
+        Bars can be appended meanwhile, by this object and from another thread.
+        """
+        live, moving = self._live_paths(symbol)
+        with self._appending:
+            # One that is there already was left by a killed process and goes first.
+            if live.exists() and not moving.exists():
+                live.replace(moving)
+        if moving.exists():
+            for same_telling in _by_telling(_live_rows(moving)):
+                self.write(symbol, _live_frame(moving, same_telling))
+            moving.unlink()
 
     def read(
         self, symbol: str, start: datetime | None = None, end: datetime | None = None
@@ -90,9 +96,9 @@ class BarStore:
         """Return the bar frame of `symbol` with start < close_time <= end; empty if none."""
         low = "" if start is None else f"{start.astimezone(UTC):%Y-%m}"
         high = "9999-99" if end is None else f"{end.astimezone(UTC):%Y-%m}"
-        chosen = [path for path in self._months(symbol) if low <= path.stem <= high]
         # The live part is read first: a bar that moves meanwhile is then seen twice, not never.
         live = self._live(symbol)
+        chosen = [path for path in self._months(symbol) if low <= path.stem <= high]
         frames = [_read(path) for path in chosen] + ([] if live.empty else [live])
         if not frames:
             return empty_frame()
@@ -159,12 +165,16 @@ class BarStore:
         both = pd.concat([held, revised]) if len(held) else revised
         _write(path, both.reset_index().drop_duplicates().set_index(INDEX_NAME).sort_index())
 
-    def _live_path(self, symbol: str) -> Path:
-        return self.folder / check_symbol(symbol) / "live.csv"
+    def _live_paths(self, symbol: str) -> tuple[Path, Path]:
+        """Return the file of live bars, and the one whose bars are on their way into Parquet."""
+        folder = self.folder / check_symbol(symbol)
+        return folder / "live.csv", folder / "moving.csv"
 
     def _live(self, symbol: str) -> pd.DataFrame:
-        path = self._live_path(symbol)
-        return _live_frame(path, _live_rows(path))
+        # In the order in which a bar moves, as in `read`; what is moving was first.
+        live, moving = [_live_frame(p, _live_rows(p)) for p in self._live_paths(symbol)]
+        parts = [part for part in (moving, live) if len(part)]
+        return in_order(pd.concat(parts)) if parts else live
 
     @contextmanager
     def _writing(self, symbol: str) -> Iterator[None]:
@@ -199,11 +209,13 @@ def _between(frame: pd.DataFrame, start: datetime | None, end: datetime | None) 
 
 
 def _live_rows(path: Path) -> list[Row]:
-    if not path.exists():
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            # The full stop at a line's end tells a whole line from one cut off by a kill.
+            return [r for r in csv.reader(file) if len(r) == len(BAR_COLUMNS) + 2 and r[-1] == "."]
+    except FileNotFoundError:
+        # Not there, or moved on this very moment: then it is found further on.
         return []
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        # The full stop at a line's end tells a whole line from one cut off by a kill.
-        return [r for r in csv.reader(file) if len(r) == len(BAR_COLUMNS) + 2 and r[-1] == "."]
 
 
 def _by_telling(rows: list[Row]) -> list[list[Row]]:

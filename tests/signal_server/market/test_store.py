@@ -1,5 +1,6 @@
 """The bar store keeps every bar once, the first-seen values, and survives cut writes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -81,7 +82,34 @@ def test_a_live_bar_is_read_at_once_and_after_it_moved_into_parquet(store: BarSt
     assert store.last_close("BTC-USD") == START + timedelta(minutes=1)
     store.compact("BTC-USD")
     assert closes(store) == [10.0, 11.5]
-    assert (store.folder / "BTC-USD" / "live.csv").read_bytes() == b""
+    assert not list((store.folder / "BTC-USD").glob("*.csv"))
+
+
+def test_bars_appended_while_others_move_are_all_there(store: BarStore) -> None:
+    moves = 0
+    with ThreadPoolExecutor(1) as pool:
+        for minute in range(200):
+            store.append(bar(minute))
+            if minute % 20 == 0:
+                moving = pool.submit(store.compact, "BTC-USD")
+                moves += 1
+            assert len(store.read("BTC-USD")) == minute + 1
+        moving.result()
+    assert moves == 10
+    assert len(store.read("BTC-USD")) == 200
+
+
+def test_a_move_that_a_kill_cut_off_is_read_and_goes_on(store: BarStore) -> None:
+    store.append(bar(0))
+    live = store.folder / "BTC-USD" / "live.csv"
+    live.rename(live.with_name("moving.csv"))
+    store.append(bar(1, 12.0))
+    assert closes(store) == [10.0, 12.0]
+    store.compact("BTC-USD")
+    assert closes(store) == [10.0, 12.0]
+    store.compact("BTC-USD")
+    assert closes(store) == [10.0, 12.0]
+    assert not list((store.folder / "BTC-USD").glob("*.csv"))
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
