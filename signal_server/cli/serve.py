@@ -132,7 +132,6 @@ class _Process:
             config=settings.polygon,
             api_key=self._api_key,
             symbols=settings.symbols,
-            bar_seconds=settings.bar_seconds,
             store=self._store,
             clock=utc_now,
         )

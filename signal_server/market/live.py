@@ -6,13 +6,12 @@ fetched by REST before the stream goes on, because the stream replays nothing.
 """
 
 import asyncio
-import json
 import logging
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from polygon import WebSocketClient
@@ -23,14 +22,14 @@ from signal_server.core.clock import Clock, monotonic_s
 from signal_server.core.config import PolygonConfig
 from signal_server.core.domain import Bar
 from signal_server.core.errors import MarketDataError, VendorAuthError
-from signal_server.market.frames import bars_of, frame_of, valid_rows
+from signal_server.market.frames import bars_of, valid_rows
 from signal_server.market.history import last_close_before
 from signal_server.market.polygon import KEY_HINT, PolygonHistory
 from signal_server.market.store import BarStore
+from signal_server.market.stream_events import EVENTS, StreamLostError, bar_of_event, events_of
 
 logger = logging.getLogger(__name__)
 
-EVENTS = {1: "XAS", 60: "XA"}
 CONNECT_TIMEOUT_S = 15.0
 SHORTEST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
@@ -50,10 +49,6 @@ class LiveBar:
     repaired: bool
 
 
-class StreamLostError(Exception):
-    """The connection cannot be trusted any more; the text says why."""
-
-
 class LiveBars:
     """The live bars of some symbols, from the newest stored bar on."""
 
@@ -62,17 +57,17 @@ class LiveBars:
         config: PolygonConfig,
         api_key: str,
         symbols: Sequence[str],
-        bar_seconds: int,
         store: BarStore,
+        *,
         clock: Clock,
     ) -> None:
         self._config = config
         self._api_key = api_key
         self._symbols = tuple(symbols)
-        self._bar_seconds = bar_seconds
+        self._bar_seconds = store.bar_seconds
         self._store = store
         self._clock = clock
-        self._history = PolygonHistory(config, api_key, bar_seconds)
+        self._history = PolygonHistory(config, api_key, store.bar_seconds)
         self._last = {symbol: store.last_close(symbol) for symbol in self._symbols}
         self._holes: dict[str, datetime] = {}
         self._queue: asyncio.Queue[LiveBar] = asyncio.Queue()
@@ -83,7 +78,10 @@ class LiveBars:
         self.connections = 0
 
     async def stream(self) -> AsyncIterator[LiveBar]:
-        """Yield bars for ever. Raises `VendorAuthError` if the key is refused."""
+        """Yield bars for ever: in order, but for `repaired` ones of a hole that was passed.
+
+        Raises `VendorAuthError` if the key is refused.
+        """
         self._compacting = asyncio.ensure_future(asyncio.to_thread(self._compact_all))
         await self._compacting
         supervisor = asyncio.create_task(self._supervise())
@@ -170,7 +168,7 @@ class LiveBars:
     async def _repair(self, symbol: str, until: datetime) -> None:
         """Fetch and hand over what is missing up to `until`, retrying for ever.
 
-        Bars of a hole that the stream has passed already go to the store alone.
+        A hole that the stream has passed already is handed over too, with what followed it.
         """
         since = self._holes.get(symbol, self._last[symbol])
         while since is not None and since < until:
@@ -195,7 +193,7 @@ class LiveBars:
         before = close - timedelta(seconds=self._bar_seconds)
         if last is not None and last < before:
             self._holes.setdefault(symbol, last)
-        # A plan with few calls must not delay live bars: then a later repair fills the store.
+        # A plan with few calls must not delay live bars: then a later repair fills the hole.
         if symbol in self._holes and self._history.ready:
             await self._repair(symbol, before)
         self._hand_over(live)
@@ -204,10 +202,12 @@ class LiveBars:
     def _hand_over(self, live: LiveBar) -> None:
         bar = live.bar
         last = self._last[bar.symbol]
+        newest = last is None or bar.close_time > last
         self._store.append(bar)
         self._appended += 1
-        if last is None or bar.close_time > last:
+        if newest:
             self._last[bar.symbol] = bar.close_time
+        if newest or live.repaired:
             self._queue.put_nowait(live)
 
     def _compact_now_and_then(self) -> None:
@@ -236,7 +236,7 @@ class _Connection:
         owner = self._owner
         owner._heard_s = monotonic_s()
         received_at = owner._clock()
-        for event in _events(text):
+        for event in events_of(text):
             if event.get("ev") == "status":
                 self._status(event)
             else:
@@ -270,33 +270,3 @@ class _Connection:
             self.subscribed.set()
         elif status in {"max_connections", "auth_timeout", "error"}:
             raise StreamLostError(f"Polygon.io says {status}: {event.get('message', '')}")
-
-
-def bar_of_event(event: dict[str, Any], bar_seconds: int) -> Bar | None:
-    """Convert an XA or XAS event, stamped with its START in ms UTC; None if it is no valid bar.
-
-    The stream carries no trade count: `transactions` is NaN.
-    """
-    if event.get("ev") != EVENTS[bar_seconds]:
-        return None
-    try:
-        start = datetime.fromtimestamp(event["s"] / 1000, UTC)
-        prices = (float(event[name]) for name in ("o", "h", "l", "c", "v"))
-        bar = Bar(str(event["pair"]), start + timedelta(seconds=bar_seconds), *prices)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        logger.warning("an unreadable bar was passed over: %.200r", event)
-        return None
-    if not valid_rows(frame_of([bar]), bar_seconds).all():
-        logger.warning("an impossible bar was passed over: %.200r", event)
-        return None
-    return bar
-
-
-def _events(text: str | bytes) -> Iterator[dict[str, Any]]:
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise StreamLostError("a frame is no JSON") from error
-    if not isinstance(content, list):
-        raise StreamLostError("a frame is no JSON array")
-    return (event for event in content if isinstance(event, dict))

@@ -99,6 +99,9 @@ class Engine:
         self.activity.last_bar_at = live.received_at
 
     def _refused(self, refusal: Refusal) -> None:
+        if refusal.reason is RefusalReason.OLD_BAR:
+            # It only fills the history, and says nothing of the newest bar.
+            return
         before = self.activity.refusals.get(refusal.symbol)
         if before is None or before.reason is not refusal.reason:
             logger.warning("no signal of %s: %s", refusal.symbol, refusal)

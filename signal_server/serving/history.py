@@ -9,7 +9,7 @@ from signal_server.core.gaps import missing_allowed
 
 
 class BarTail:
-    """A bar frame that grows at its end and forgets at its start."""
+    """A bar frame that grows, mostly at its end, and forgets at its start."""
 
     def __init__(self, stored: pd.DataFrame, length: int, bar_seconds: int) -> None:
         self._length = length
@@ -22,16 +22,17 @@ class BarTail:
         return self._frame
 
     def append(self, bar: Bar) -> bool:
-        """Add a bar; return False, and change nothing, if it is not newer than the last."""
+        """Add a bar; return whether it is the newest.
+
+        A late one, of a hole that was repaired, takes its place; one that is there already stays
+        as it was first seen, as in the bar store.
+        """
         close_time = pd.Timestamp(bar.close_time)
-        if len(self._frame) and close_time <= self._frame.index[-1]:
-            return False
-        values = [[float(getattr(bar, name)) for name in BAR_COLUMNS]]
-        index = pd.DatetimeIndex([close_time], name=self._frame.index.name)
-        row = pd.DataFrame(values, index=index, columns=list(BAR_COLUMNS))
-        grown = pd.concat([self._frame, row]) if len(self._frame) else row
-        self._frame = grown.iloc[-self._length :]
-        return True
+        newest = not len(self._frame) or close_time > self._frame.index[-1]
+        if newest or close_time not in self._frame.index:
+            grown = pd.concat([part for part in (self._frame, _row(bar)) if len(part)])
+            self._frame = (grown if newest else grown.sort_index()).iloc[-self._length :]
+        return newest
 
     def problem(self) -> str:
         """Say why the bars do not suffice for a prediction; empty if they do.
@@ -46,3 +47,9 @@ class BarTail:
         if missing > missing_allowed(have):
             return f"{missing} bars are missing among the last {have}; backfill, or wait"
         return ""
+
+
+def _row(bar: Bar) -> pd.DataFrame:
+    values = [[float(getattr(bar, name)) for name in BAR_COLUMNS]]
+    index = pd.DatetimeIndex([bar.close_time], name="close_time")
+    return pd.DataFrame(values, index=index, columns=list(BAR_COLUMNS))

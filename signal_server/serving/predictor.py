@@ -58,7 +58,8 @@ class Freshness:
 class Predictor:
     """Holds the newest bars of every followed symbol and predicts on each that is appended.
 
-    Every bar goes into the history, also one that is too late to act on.
+    Every bar goes into the history, also one that is too late to act on, and one that was missed
+    and comes after its followers: what is predicted later rests on the same bars as a backtest.
     """
 
     def __init__(

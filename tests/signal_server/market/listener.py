@@ -32,7 +32,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(served: Vendor, store: BarStore) -> AsyncIterator[Listener]:
-    listener = Listener(LiveBars(served.config(), KEY, SYMBOLS, 1, store, served.clock))
+    listener = Listener(LiveBars(served.config(), KEY, SYMBOLS, store, clock=served.clock))
     task = asyncio.create_task(listener.listen())
     try:
         yield listener

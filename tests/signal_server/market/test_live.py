@@ -9,9 +9,9 @@ import pytest
 from market_sim.faults import FaultName
 from signal_server.core.errors import MarketDataError
 from signal_server.market import live as live_module
-from signal_server.market.live import StreamLostError, _events, bar_of_event
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
+from signal_server.market.stream_events import StreamLostError, bar_of_event, events_of
 from tests.signal_server.market.listener import assert_whole, has_begun, listening
 from tests.signal_server.market.vendor import SYMBOLS, Vendor
 
@@ -113,7 +113,7 @@ async def test_live_bars_move_into_parquet_now_and_then(
     assert (store.folder / "BTC-USD" / "live.csv").stat().st_size < 1_500
 
 
-async def test_a_plan_without_calls_left_delays_no_bar_and_fills_the_store_later(
+async def test_a_plan_without_calls_left_delays_no_bar_and_fills_the_hole_later(
     served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready, store_first = False, served.clock()
@@ -125,12 +125,13 @@ async def test_a_plan_without_calls_left_delays_no_bar_and_fills_the_store_later
             await served.publish()
             await listener.reaches(served.clock())
         assert len(store.read("BTC-USD")) == 4
+        assert not any(h.repaired for h in listener.heard)
         ready = True
         await served.publish()
         await listener.reaches(served.clock())
-    assert not any(h.repaired for h in listener.heard)
     truth = served.market.bars("BTC-USD", store_first, served.clock())
     assert store.read("BTC-USD")["close"].tolist() == [bar.close for bar in truth]
+    assert set(listener.closes("BTC-USD")) == set(store.read("BTC-USD").index)
 
 
 async def test_a_listener_that_leaves_takes_all_its_tasks_along(
@@ -191,4 +192,4 @@ def test_what_is_no_bar_is_passed_over(changes: dict[str, object]) -> None:
 @pytest.mark.parametrize("text", ["{", "", '{"ev": "XAS"}', "7"])
 def test_a_frame_that_is_no_array_ends_the_connection(text: str) -> None:
     with pytest.raises(StreamLostError):
-        list(_events(text))
+        list(events_of(text))

@@ -143,7 +143,7 @@ async def test_a_bar_from_the_future_does_not_hide_those_before_it(
 
 
 async def test_a_refused_key_ends_the_stream(served: Vendor, store: BarStore) -> None:
-    live = LiveBars(served.config(), "wrong", SYMBOLS, 1, store, served.clock)
+    live = LiveBars(served.config(), "wrong", SYMBOLS, store, clock=served.clock)
     with pytest.raises(VendorAuthError, match="SIGNAL_SERVER_POLYGON_API_KEY"):
         async with asyncio.timeout(20):
             await anext(live.stream())

@@ -58,10 +58,21 @@ async def test_repaired_bars_fill_the_history_without_old_signals(world: World) 
 
 
 async def test_a_refusal_stands_until_the_next_signal(world: World) -> None:
-    await world.engine.take(Live(bar(world.clock.now), world.clock.now))
-    assert world.engine.activity.refusals["BTC-USD"].reason is RefusalReason.OLD_BAR
+    missed = world.clock.now + timedelta(minutes=1)
+    world.clock.advance(120)
+    await world.engine.take(Live(bar(missed), world.clock.now))
+    assert world.engine.activity.refusals["BTC-USD"].reason is RefusalReason.LATE_BAR
     await world.issue()
     assert world.engine.activity.refusals == {}
+
+
+async def test_a_bar_of_a_hole_leaves_the_newest_signal_alone(world: World) -> None:
+    missed = world.clock.now + timedelta(minutes=1)
+    world.clock.advance(60)
+    await world.issue()
+    await world.engine.take(Live(bar(missed), world.clock.now, repaired=True))
+    assert world.engine.activity.refusals == {}
+    assert world.engine.activity.signals == 1
 
 
 async def test_bookkeeping_stores_measurements_and_outcomes(world: World) -> None:

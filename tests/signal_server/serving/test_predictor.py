@@ -88,6 +88,18 @@ def test_a_hole_in_the_history_gives_no_signal() -> None:
     assert refusal(made) is RefusalReason.HISTORY
 
 
+def test_bars_of_a_hole_that_come_late_are_predicted_from_as_if_they_had_come_in_time() -> None:
+    stored = bars(100)
+    missed = [bar(when.to_pydatetime(), close=50.0) for when in stored.index[-3:]]
+    made = predictor(HandClock(NEXT), stored.iloc[:-3])
+    assert isinstance(made.predict(bar(NEXT), NEXT), Prediction)
+    for late in [*missed, bar(NEXT, close=7.0)]:
+        assert refusal(made.predict(late, NEXT)) is RefusalReason.OLD_BAR
+    frame = made._tails["BTC-USD"].frame
+    assert frame["close"].tolist()[-5:] == [*stored["close"].tolist()[-4:-3], 50, 50, 50, 101]
+    assert frame.index.is_monotonic_increasing
+
+
 def test_a_few_minutes_without_trades_are_no_hole() -> None:
     stored = bars(100).drop(bars(100).index[[70, 71, 90]])
     made = predictor(HandClock(NEXT), stored).predict(bar(NEXT), NEXT)
