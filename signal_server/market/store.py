@@ -244,7 +244,9 @@ def _live_frame(path: Path, rows: list[Row]) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        frame = pq.read_table(path, partitioning=None, page_checksum_verification=True).to_pandas()
+        # Opened once: by its name the library opens it twice, and can meet two versions of it.
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            frame = file.read().to_pandas()
         if frame.index.name != INDEX_NAME:
             frame = frame.set_index(INDEX_NAME)
         bars: pd.DataFrame = frame.loc[:, list(BAR_COLUMNS)]
