@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from signal_server.backtest.costs import Costs
 from signal_server.backtest.metrics import Metrics, measure
@@ -13,7 +11,7 @@ from signal_server.backtest.simulator import Simulation, simulate
 from signal_server.backtest.timeline import SimulationRequest
 from signal_server.core.config import BacktestConfig
 from signal_server.core.errors import NoHistoryError
-from signal_server.core.gaps import missing_allowed
+from signal_server.core.gaps import whole_before
 from signal_server.features.catalogue import compute_features, warmup_bars
 from signal_server.training.artifact import Manifest, Model
 
@@ -93,20 +91,11 @@ def predict_test_part(model: Model, bars: pd.DataFrame) -> pd.DataFrame:
         end = min(begin + BLOCK_BARS, last)
         history = bars.iloc[begin - warmup : end]
         features = compute_features(history, manifest.feature_names).iloc[warmup:]
-        whole = _has_whole_history(history.index, warmup, manifest.bar_seconds)
+        closes = pd.DatetimeIndex(history.index)
+        whole = whole_before(closes, warmup + 1, manifest.bar_seconds)[warmup:]
         if whole.any():
             blocks.append(model.predict(features.loc[whole]))
     return pd.concat(blocks) if blocks else pd.DataFrame()
-
-
-def _has_whole_history(
-    index: "pd.Index[pd.Timestamp]", warmup: int, bar_seconds: int
-) -> NDArray[np.bool_]:
-    """Tell for each bar after the warm-up whether few enough of the bars before it are missing."""
-    seconds = pd.DatetimeIndex(index).as_unit("ns").asi8 // 1_000_000_000
-    have = warmup + 1
-    expected = (seconds[warmup:] - seconds[: len(seconds) - warmup]) // bar_seconds + 1
-    return np.asarray(expected - have <= missing_allowed(have), dtype=np.bool_)
 
 
 def _test_bars(symbol: str, bars: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from signal_server.core.config import LabelConfig
 from signal_server.core.domain import BAR_COLUMNS, Direction
 from signal_server.core.errors import ModelError, NoHistoryError
+from signal_server.core.gaps import whole_after, whole_before
 from signal_server.features.catalogue import compute_features, warmup_bars
 from signal_server.labels import classes, make_labels
 
@@ -80,8 +81,9 @@ def build_dataset(
 ) -> Dataset:
     """Compute features and labels of every symbol and join them in time order.
 
-    Rows without a known label and rows inside the features' warm-up are left out. The stride
-    counts on the clock, not from the first bar, so that all symbols keep the same moments.
+    Left out are rows without a known label, rows inside the features' warm-up, and rows with too
+    many bars missing in their warm-up, as the server would refuse them, or in their horizon. The
+    stride counts on the clock, not from the first bar, so that all symbols keep the same moments.
     Raises `NoHistoryError` naming a symbol with no usable row.
     """
     if not bars_by_symbol:
@@ -119,13 +121,16 @@ def feature_matrix(features: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np
 
 def _symbol_rows(symbol: str, bars: pd.DataFrame, spec: DatasetSpec, meter: _Meter) -> _SymbolRows:
     labels = make_labels(bars, spec.label)
-    time_ns = _nanoseconds(pd.DatetimeIndex(bars.index))
+    closes = pd.DatetimeIndex(bars.index)
+    time_ns = _nanoseconds(closes)
     usable = labels["label"].notna().to_numpy() & _on_stride(time_ns, spec)
-    usable[: warmup_bars(spec.names)] = False
+    usable &= whole_before(closes, warmup_bars(spec.names) + 1, spec.bar_seconds)
+    usable &= whole_after(closes, spec.label.horizon_s, spec.bar_seconds)
     if not usable.any():
         raise NoHistoryError(
             f"{symbol}: {len(bars)} bars leave no row after {warmup_bars(spec.names)} bars of "
-            f"warm-up and a horizon of {spec.label.horizon_s} s; backfill a longer history"
+            f"warm-up and a horizon of {spec.label.horizon_s} s without holes; "
+            "backfill a longer history"
         )
     known_at = pd.DatetimeIndex(labels["known_at"])[usable]
     return _SymbolRows(

@@ -1,5 +1,7 @@
 """Rows are usable, on the clock's stride, in time order and true to the feature functions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,23 @@ def test_rows_in_the_warm_up_and_rows_without_a_label_are_left_out(make_bars):
     assert dataset.time[0] >= bars.index[warmup_bars(NAMES)]
     assert dataset.known_at.max() <= bars.index[-1]
     assert (dataset.known_at > dataset.time).all()
+
+
+def test_rows_whose_warm_up_or_horizon_lies_across_a_hole_are_left_out(make_bars):
+    bars = make_bars(count=3000)
+    begins, ends = bars.index[1500], bars.index[1700]
+    with_hole = bars[(bars.index <= begins) | (bars.index >= ends)]
+    hour = LABEL.model_copy(update={"horizon_s": 3600})
+    time = _build({"BTC-USD": with_hole}, replace(SPEC, label=hour)).time
+    last = time[time <= begins].max()
+    assert pd.Timedelta(minutes=45) < begins - last < pd.Timedelta(hours=1)
+    assert time[time > begins].min() > ends + pd.Timedelta(minutes=warmup_bars(NAMES) - 1)
+
+
+def test_a_few_minutes_without_trades_cost_no_row(make_bars):
+    bars = make_bars(count=1500)
+    quiet = bars.drop(bars.index[[1203, 1204, 1301]])
+    assert len(_build({"BTC-USD": quiet})) >= len(_build({"BTC-USD": bars})) - 1
 
 
 def test_the_stride_counts_on_the_clock_so_that_symbols_share_their_moments(make_bars):
