@@ -146,7 +146,9 @@ def _read_kraken_archive(path: Path, bar_seconds: int, symbol: str | None) -> Fr
         names = [name for name in archive.namelist() if name.endswith(minutes)]
         if not names:
             raise ValueError(f"it holds no file *{minutes}")
-        found = {symbol_of_file(Path(name)): name for name in names if _names_usd(name)}
+        # XBTUSD, XBTUSDC and XBTUSDT are all BTC-USD here: real dollars go before dollar coins.
+        in_dollars = sorted(filter(_names_usd, names), key=_preference, reverse=True)
+        found = {symbol_of_file(Path(name)): name for name in in_dollars}
         wanted = {key: name for key, name in found.items() if symbol in (None, key)}
         return {key: _ohlcvt(archive.read(name), bar_seconds) for key, name in wanted.items()}
 
@@ -185,6 +187,12 @@ def _names_usd(name: str) -> bool:
         return symbol_of_file(Path(name)).endswith("-USD")
     except UnknownSymbolError:
         return False
+
+
+def _preference(name: str) -> int:
+    """Return 0 for dollars, then the dollar coins in turn."""
+    stem = Path(name).stem.upper().partition("_")[0]
+    return ("USD", "USDC", "USDT").index(next(q for q in _QUOTES if stem.endswith(q)))
 
 
 def _matches(ticker: str, symbol: str) -> bool:

@@ -85,6 +85,18 @@ def test_a_kraken_archive_gives_its_minute_files_in_dollars(tmp_path: Path) -> N
     check_bars(found.frames["BTC-USD"])
 
 
+@pytest.mark.parametrize("first", ["XBTUSD_1.csv", "XBTUSDC_1.csv", "XBTUSDT_1.csv"])
+def test_real_dollars_go_before_dollar_coins_in_a_kraken_archive(
+    tmp_path: Path, first: str
+) -> None:
+    path = tmp_path / "Kraken_OHLCVT.zip"
+    names = dict.fromkeys([first, "XBTUSDT_1.csv", "XBTUSD_1.csv", "XBTUSDC_1.csv"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, ohlcvt(minutes=3 if name == "XBTUSD_1.csv" else 5))
+    check_bars(read_import(path, 60).frames["BTC-USD"])
+
+
 def test_a_kraken_file_is_read_alone(tmp_path: Path) -> None:
     path = tmp_path / "XDGUSD_1.csv"
     path.write_text(ohlcvt())
