@@ -254,7 +254,8 @@ def _read(path: Path) -> pd.DataFrame:
             raise ValueError("no file of the store is written without bars")
     except (OSError, LookupError, ValueError, TypeError, pa.ArrowException) as error:
         raise MarketDataError(
-            f"{path} is damaged or no bar file; delete it and backfill its month again"
+            f"{path} is damaged or no bar file; delete it and coverage.json beside it, "
+            "then backfill or import its month again"
         ) from error
     return bars
 

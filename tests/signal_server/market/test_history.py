@@ -97,6 +97,22 @@ async def test_a_second_run_asks_for_the_newest_bars_only(served: Vendor, store:
     assert store.revisions(SYMBOLS[0]).empty
 
 
+async def test_what_the_error_of_a_damaged_month_advises_brings_its_bars_back(
+    served: Vendor, store: BarStore
+) -> None:
+    request = whole(served, ONE)
+    await run(history_of(served), store, request, served)
+    before = store.read(SYMBOLS[0])
+    months = sorted((store.folder / SYMBOLS[0]).glob("*.parquet"))
+    months[0].write_bytes(b"PAR1")
+    with pytest.raises(MarketDataError, match=r"delete it and coverage\.json beside it"):
+        store.read(SYMBOLS[0])
+    for path in (months[0], months[0].with_name("coverage.json")):
+        path.unlink()
+    await run(history_of(served), store, request, served)
+    assert store.read(SYMBOLS[0]).equals(before)
+
+
 async def test_a_run_that_was_cut_off_goes_on_where_it_was(
     served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
