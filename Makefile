@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 bin := .venv/bin
 
-# Settings and keys of .env, if there is one, reach every command that talks to a vendor.
+# Settings and keys of .env, if there is one, reach every command that uses data or a vendor.
 env := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
 need = $(if $(strip $($(1))),,$(error $(1) is missing, for example: make $@ $(2)))
 
@@ -45,7 +45,7 @@ lock: setup ## Pin the dependencies of pyproject.toml again; ARGS='--upgrade-pac
 .PHONY: import
 import: setup ## Import bars from files: FILES='a.parquet b.csv.gz' [SYMBOL=BTC-USD]
 	$(call need,FILES,FILES=bars.parquet)
-	@$(bin)/signal-server import $(FILES) $(if $(SYMBOL),--symbol $(SYMBOL))
+	@$(env) $(bin)/signal-server import $(FILES) $(if $(SYMBOL),--symbol $(SYMBOL))
 
 .PHONY: backfill
 backfill: setup ## Fetch bars from Polygon: START=2025-01-01 [END=…] [SYMBOLS=BTC-USD,ETH-USD]
