@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 
 MISSING_SHARE = 0.1
 MISSING_BARS = 5
+RECENT_BARS = 60
+"""Holes count more when they are new: the newest bars must be whole by themselves."""
+
 _SECOND_NS = 1_000_000_000
 
 
@@ -20,9 +23,14 @@ def missing_allowed(have: int) -> float:
 def whole_before(close_times: pd.DatetimeIndex, have: int, bar_seconds: int) -> NDArray[np.bool_]:
     """Tell for each bar whether few enough are missing among the newest `have`, its own included.
 
-    False for the bars that have fewer before them.
+    The same must hold of the newest 60 of them. False for the bars that have fewer before them.
     """
     seconds = _seconds(close_times)
+    recent = min(have, RECENT_BARS)
+    return _few_missing(seconds, have, bar_seconds) & _few_missing(seconds, recent, bar_seconds)
+
+
+def _few_missing(seconds: NDArray[np.int64], have: int, bar_seconds: int) -> NDArray[np.bool_]:
     whole = np.zeros(len(seconds), dtype=np.bool_)
     if len(seconds) >= have:
         expected = (seconds[have - 1 :] - seconds[: len(seconds) - have + 1]) // bar_seconds + 1

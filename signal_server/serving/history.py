@@ -5,7 +5,7 @@ from datetime import timedelta
 import pandas as pd
 
 from signal_server.core.domain import BAR_COLUMNS, Bar
-from signal_server.core.gaps import missing_allowed
+from signal_server.core.gaps import RECENT_BARS, missing_allowed
 
 
 class BarTail:
@@ -42,10 +42,13 @@ class BarTail:
         have = len(self._frame)
         if have < self._length:
             return f"{have} of {self._length} bars of history; backfill, or wait"
-        span = self._frame.index[-1] - self._frame.index[0]
-        missing = span // timedelta(seconds=self._bar_seconds) + 1 - have
-        if missing > missing_allowed(have):
-            return f"{missing} bars are missing among the last {have}; backfill, or wait"
+        return self._hole(have) or self._hole(min(have, RECENT_BARS))
+
+    def _hole(self, count: int) -> str:
+        span = self._frame.index[-1] - self._frame.index[-count]
+        missing = span // timedelta(seconds=self._bar_seconds) + 1 - count
+        if missing > missing_allowed(count):
+            return f"{missing} bars are missing among the last {count}; backfill, or wait"
         return ""
 
 

@@ -23,6 +23,12 @@ def test_a_hole_lasts_until_it_has_left_the_warm_up() -> None:
     assert whole_before(closes, 3, 60).tolist() == [False, False, True, False, False, True]
 
 
+def test_a_hole_in_the_newest_hour_weighs_more_than_an_old_one() -> None:
+    whole = whole_before(minutes(*range(500), *range(520, 1000)), 480, 60)
+    assert not whole[500:550].any()
+    assert whole[560:].all()
+
+
 def test_a_horizon_that_ends_in_a_hole_is_not_whole() -> None:
     closes = minutes(*range(20), *range(200, 220))
     whole = whole_after(closes, 600, 60)

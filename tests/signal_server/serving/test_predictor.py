@@ -88,6 +88,17 @@ def test_a_hole_in_the_history_gives_no_signal() -> None:
     assert refusal(made) is RefusalReason.HISTORY
 
 
+def test_a_hole_too_small_for_a_long_history_is_one_in_its_newest_bars() -> None:
+    clock, stored = HandClock(NEXT), bars(1000)
+    old, new = stored.drop(stored.index[500:520]), stored.drop(stored.index[970:990])
+    made = predictor(clock, old, warmup_bars=900).predict(bar(NEXT), NEXT)
+    assert isinstance(made, Prediction)
+    made = predictor(clock, new, warmup_bars=900).predict(bar(NEXT), NEXT)
+    assert str(made) == (
+        "history does not suffice: 20 bars are missing among the last 60; backfill, or wait"
+    )
+
+
 def test_bars_of_a_hole_that_come_late_are_predicted_from_as_if_they_had_come_in_time() -> None:
     stored = bars(100)
     missed = [bar(when.to_pydatetime(), close=50.0) for when in stored.index[-3:]]
