@@ -13,6 +13,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from market_sim.clock import utc_now
 from market_sim.histories import LIVE_BARS, HistoryError, replayed_histories, seeded_histories
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings
 from market_sim.market import SimMarket
@@ -59,7 +60,7 @@ def _market(given: argparse.Namespace) -> SimMarket:
         tables = seeded_histories(symbols, given.seed, steps)
         description = f"a seeded model of a market (seed {given.seed}), not real prices"
     # A whole second, so that bars close on whole seconds.
-    now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    now = utc_now().replace(microsecond=0) + timedelta(seconds=1)
     seconds = int(now.timestamp()) // given.bar_seconds * given.bar_seconds
     return SimMarket(
         tables,
