@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,7 +24,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from signal_server.core.errors import ConfigError
+from signal_server.core.errors import ConfigError, UnknownSymbolError
+from signal_server.core.symbols import check_symbol
 
 ENVIRONMENT_PREFIX = "SIGNAL_SERVER_"
 DEFAULT_CONFIG = Path("conf/signal_server.yml")
@@ -163,6 +172,17 @@ class Settings(BaseSettings):
         """Let the environment win over the file, whose content arrives as init arguments."""
         return env_settings, init_settings
 
+    @field_validator("symbols")
+    @classmethod
+    def _each_symbol_is_one_and_named_once(cls, symbols: list[str]) -> list[str]:
+        try:
+            written = {check_symbol(symbol) for symbol in symbols}
+        except UnknownSymbolError as error:
+            raise ValueError(str(error)) from error
+        if len(written) < len(symbols):
+            raise ValueError("a symbol is named twice")
+        return symbols
+
     @model_validator(mode="after")
     def _names_and_durations_fit(self) -> Self:
         if self.serving.profile not in self.profiles:
@@ -204,7 +224,10 @@ def load_settings(path: Path = DEFAULT_CONFIG) -> Settings:
     except ValidationError as error:
         raise ConfigError(f"{path}: {_describe(error)}") from error
     except SettingsError as error:
-        raise ConfigError(f"{ENVIRONMENT_PREFIX}* in the environment: {error}") from error
+        raise ConfigError(
+            f"{ENVIRONMENT_PREFIX}* in the environment: {error}; "
+            'write a list or a section as JSON, like ["BTC-USD"]'
+        ) from error
 
 
 def _refuse_unknown_names(environment: Iterable[str]) -> None:

@@ -53,3 +53,27 @@ def test_an_unknown_key_of_the_file_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "\ncolour: blue\n")
     with pytest.raises(ConfigError, match="colour is not a setting"):
         load_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "sentence"),
+    [
+        ('["BTC-USD", "btcusd"]', "'btcusd' is no symbol; write it as BASE-QUOTE"),
+        ('["BTC-USD", "BTC-USD"]', "symbols: a symbol is named twice"),
+        ("BTC-USD,ETH-USD", "write a list or a section as JSON"),
+    ],
+)
+def test_what_is_no_list_of_symbols_is_refused(
+    monkeypatch: pytest.MonkeyPatch, symbols: str, sentence: str
+) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_SYMBOLS", symbols)
+    with pytest.raises(ConfigError, match=sentence):
+        load_settings(CONFIG)
+
+
+def test_a_section_can_be_set_in_part_by_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_PROFILES", '{"direction-2h": {"label": {"horizon_s": 3600}}}')
+    profiles = load_settings(CONFIG).profiles
+    assert profiles["direction-2h"].label.horizon_s == 3600
+    assert profiles["direction-2h"].features == "all"
+    assert "trend-10m" in profiles
