@@ -2,7 +2,7 @@
 
 One step is one bar interval of all symbols: orders decided at the last close fill at the open,
 barriers act inside the bar, and at the close the rules decide again. Not modelled: delay of bars
-and orders, the order book's depth, and minimum order sizes.
+and orders, the order book's spread and depth, and minimum order sizes.
 """
 
 from collections import Counter
