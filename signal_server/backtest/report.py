@@ -92,9 +92,9 @@ def summarise(result: BacktestResult) -> dict[str, object]:
 
 
 NOT_MODELLED = (
-    "delay of bars and orders, the order book's depth and spread (the bot's barriers watch the best "
-    "bid, these the traded prices), minimum order sizes; of a bar that touches stop and take-profit "
-    "the stop is assumed"
+    "delay of bars and orders, the order book's depth and spread (the bot's barriers watch the "
+    "best bid, these the traded prices), minimum order sizes; of a bar that touches stop and "
+    "take-profit the stop is assumed"
 )
 
 
