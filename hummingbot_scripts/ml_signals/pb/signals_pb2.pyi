@@ -42,6 +42,36 @@ DIRECTION_FLAT: Direction.ValueType  # 2
 DIRECTION_UP: Direction.ValueType  # 3
 Global___Direction: typing_extensions.TypeAlias = Direction
 
+class _ControlMode:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ControlModeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ControlMode.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    CONTROL_MODE_UNSPECIFIED: _ControlMode.ValueType  # 0
+    CONTROL_MODE_RUN: _ControlMode.ValueType  # 1
+    """trade"""
+    CONTROL_MODE_STOP_ENTRIES: _ControlMode.ValueType  # 2
+    """open nothing; DOWN still closes"""
+    CONTROL_MODE_PAUSE: _ControlMode.ValueType  # 3
+    """act on no signal at all"""
+    CONTROL_MODE_FLATTEN: _ControlMode.ValueType  # 4
+    """close every position, open nothing"""
+
+class ControlMode(_ControlMode, metaclass=_ControlModeEnumTypeWrapper):
+    """What a bot may do about signals. The exits of its positions work in every mode."""
+
+CONTROL_MODE_UNSPECIFIED: ControlMode.ValueType  # 0
+CONTROL_MODE_RUN: ControlMode.ValueType  # 1
+"""trade"""
+CONTROL_MODE_STOP_ENTRIES: ControlMode.ValueType  # 2
+"""open nothing; DOWN still closes"""
+CONTROL_MODE_PAUSE: ControlMode.ValueType  # 3
+"""act on no signal at all"""
+CONTROL_MODE_FLATTEN: ControlMode.ValueType  # 4
+"""close every position, open nothing"""
+Global___ControlMode: typing_extensions.TypeAlias = ControlMode
+
 @typing.final
 class Signal(google.protobuf.message.Message):
     """One calibrated prediction. It expires at valid_until; act on it no later."""
@@ -296,6 +326,8 @@ class TradeEvent(google.protobuf.message.Message):
     EXIT_REASON_FIELD_NUMBER: builtins.int
     MODE_FIELD_NUMBER: builtins.int
     CONNECTOR_FIELD_NUMBER: builtins.int
+    SIGNAL_SLIPPAGE_BPS_FIELD_NUMBER: builtins.int
+    HOLDING_S_FIELD_NUMBER: builtins.int
     event_id: builtins.str
     """unique; sending it again changes nothing"""
     sequence: builtins.int
@@ -326,11 +358,15 @@ class TradeEvent(google.protobuf.message.Message):
     pnl_quote: builtins.str
     """exits only, net of both fees"""
     exit_reason: builtins.str
-    """STOP_LOSS | TAKE_PROFIT | TIME_LIMIT | SIGNAL_DOWN | EARLY_STOP | FAILED"""
+    """STOP_LOSS | TAKE_PROFIT | TIME_LIMIT | TRAILING_STOP | SIGNAL_DOWN | EARLY_STOP | FLATTENED | FAILED"""
     mode: builtins.str
     """paper | live"""
     connector: builtins.str
     """"kraken" | "kraken_paper_trade" """
+    signal_slippage_bps: builtins.str
+    """entries: fill against the signal's reference price"""
+    holding_s: builtins.str
+    """exits: from the first entry fill to this order's last"""
     @property
     def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -360,9 +396,11 @@ class TradeEvent(google.protobuf.message.Message):
         exit_reason: builtins.str = ...,
         mode: builtins.str = ...,
         connector: builtins.str = ...,
+        signal_slippage_bps: builtins.str = ...,
+        holding_s: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["created_at", b"created_at", "filled_at", b"filled_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["amount", b"amount", "bot_id", b"bot_id", "confidence", b"confidence", "connector", b"connector", "created_at", b"created_at", "event_id", b"event_id", "exit_reason", b"exit_reason", "fee_quote", b"fee_quote", "filled_at", b"filled_at", "is_exit", b"is_exit", "mode", b"mode", "order_id", b"order_id", "order_type", b"order_type", "pnl_quote", b"pnl_quote", "position_id", b"position_id", "price", b"price", "sequence", b"sequence", "side", b"side", "signal_id", b"signal_id", "slippage_bps", b"slippage_bps", "status", b"status", "symbol", b"symbol"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["amount", b"amount", "bot_id", b"bot_id", "confidence", b"confidence", "connector", b"connector", "created_at", b"created_at", "event_id", b"event_id", "exit_reason", b"exit_reason", "fee_quote", b"fee_quote", "filled_at", b"filled_at", "holding_s", b"holding_s", "is_exit", b"is_exit", "mode", b"mode", "order_id", b"order_id", "order_type", b"order_type", "pnl_quote", b"pnl_quote", "position_id", b"position_id", "price", b"price", "sequence", b"sequence", "side", b"side", "signal_id", b"signal_id", "signal_slippage_bps", b"signal_slippage_bps", "slippage_bps", b"slippage_bps", "status", b"status", "symbol", b"symbol"]) -> None: ...
 
 Global___TradeEvent: typing_extensions.TypeAlias = TradeEvent
 
@@ -401,3 +439,309 @@ class ReportTradesResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["acknowledged_event_ids", b"acknowledged_event_ids"]) -> None: ...
 
 Global___ReportTradesResponse: typing_extensions.TypeAlias = ReportTradesResponse
+
+@typing.final
+class Position(google.protobuf.message.Message):
+    """One position of a bot, from its entry to its exit, as its trade events tell it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOT_ID_FIELD_NUMBER: builtins.int
+    POSITION_ID_FIELD_NUMBER: builtins.int
+    SYMBOL_FIELD_NUMBER: builtins.int
+    MODE_FIELD_NUMBER: builtins.int
+    CLOSED_FIELD_NUMBER: builtins.int
+    AMOUNT_FIELD_NUMBER: builtins.int
+    OPEN_AMOUNT_FIELD_NUMBER: builtins.int
+    ENTRY_PRICE_FIELD_NUMBER: builtins.int
+    EXIT_PRICE_FIELD_NUMBER: builtins.int
+    FEE_QUOTE_FIELD_NUMBER: builtins.int
+    PNL_QUOTE_FIELD_NUMBER: builtins.int
+    EXIT_REASON_FIELD_NUMBER: builtins.int
+    SIGNAL_ID_FIELD_NUMBER: builtins.int
+    CONFIDENCE_FIELD_NUMBER: builtins.int
+    ENTERED_AT_FIELD_NUMBER: builtins.int
+    EXITED_AT_FIELD_NUMBER: builtins.int
+    bot_id: builtins.str
+    position_id: builtins.str
+    symbol: builtins.str
+    mode: builtins.str
+    """paper | live"""
+    closed: builtins.bool
+    amount: builtins.str
+    """base units bought"""
+    open_amount: builtins.str
+    """base units bought and not sold"""
+    entry_price: builtins.str
+    """average of the fills"""
+    exit_price: builtins.str
+    fee_quote: builtins.str
+    """of all fills"""
+    pnl_quote: builtins.str
+    """of what was sold, net of fees"""
+    exit_reason: builtins.str
+    signal_id: builtins.int
+    confidence: builtins.float
+    @property
+    def entered_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def exited_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        bot_id: builtins.str = ...,
+        position_id: builtins.str = ...,
+        symbol: builtins.str = ...,
+        mode: builtins.str = ...,
+        closed: builtins.bool = ...,
+        amount: builtins.str = ...,
+        open_amount: builtins.str = ...,
+        entry_price: builtins.str = ...,
+        exit_price: builtins.str = ...,
+        fee_quote: builtins.str = ...,
+        pnl_quote: builtins.str = ...,
+        exit_reason: builtins.str = ...,
+        signal_id: builtins.int = ...,
+        confidence: builtins.float = ...,
+        entered_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        exited_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["entered_at", b"entered_at", "exited_at", b"exited_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["amount", b"amount", "bot_id", b"bot_id", "closed", b"closed", "confidence", b"confidence", "entered_at", b"entered_at", "entry_price", b"entry_price", "exit_price", b"exit_price", "exit_reason", b"exit_reason", "exited_at", b"exited_at", "fee_quote", b"fee_quote", "mode", b"mode", "open_amount", b"open_amount", "pnl_quote", b"pnl_quote", "position_id", b"position_id", "signal_id", b"signal_id", "symbol", b"symbol"]) -> None: ...
+
+Global___Position: typing_extensions.TypeAlias = Position
+
+@typing.final
+class ListPositionsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOT_ID_FIELD_NUMBER: builtins.int
+    INCLUDE_CLOSED_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    bot_id: builtins.str
+    """empty: every bot"""
+    include_closed: builtins.bool
+    limit: builtins.int
+    """0: 100; at most 1000, newest first"""
+    def __init__(
+        self,
+        *,
+        bot_id: builtins.str = ...,
+        include_closed: builtins.bool = ...,
+        limit: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bot_id", b"bot_id", "include_closed", b"include_closed", "limit", b"limit"]) -> None: ...
+
+Global___ListPositionsRequest: typing_extensions.TypeAlias = ListPositionsRequest
+
+@typing.final
+class ListPositionsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    POSITIONS_FIELD_NUMBER: builtins.int
+    @property
+    def positions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Position]: ...
+    def __init__(
+        self,
+        *,
+        positions: collections.abc.Iterable[Global___Position] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["positions", b"positions"]) -> None: ...
+
+Global___ListPositionsResponse: typing_extensions.TypeAlias = ListPositionsResponse
+
+@typing.final
+class ListTradesRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOT_ID_FIELD_NUMBER: builtins.int
+    SYMBOL_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    bot_id: builtins.str
+    """empty: every bot"""
+    symbol: builtins.str
+    """empty: every symbol"""
+    limit: builtins.int
+    """0: 100; at most 1000, newest first"""
+    def __init__(
+        self,
+        *,
+        bot_id: builtins.str = ...,
+        symbol: builtins.str = ...,
+        limit: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bot_id", b"bot_id", "limit", b"limit", "symbol", b"symbol"]) -> None: ...
+
+Global___ListTradesRequest: typing_extensions.TypeAlias = ListTradesRequest
+
+@typing.final
+class ListTradesResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRADES_FIELD_NUMBER: builtins.int
+    @property
+    def trades(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___TradeEvent]:
+        """the newest state of each order"""
+
+    def __init__(
+        self,
+        *,
+        trades: collections.abc.Iterable[Global___TradeEvent] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["trades", b"trades"]) -> None: ...
+
+Global___ListTradesResponse: typing_extensions.TypeAlias = ListTradesResponse
+
+@typing.final
+class Control(google.protobuf.message.Message):
+    """What was ordered last, for one bot or for all; the greater revision holds."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: builtins.int
+    MODE_FIELD_NUMBER: builtins.int
+    BOT_ID_FIELD_NUMBER: builtins.int
+    WHO_FIELD_NUMBER: builtins.int
+    WHY_FIELD_NUMBER: builtins.int
+    SET_AT_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """increases, never used twice; 0: nothing ordered yet"""
+    mode: Global___ControlMode.ValueType
+    bot_id: builtins.str
+    """empty: every bot"""
+    who: builtins.str
+    why: builtins.str
+    @property
+    def set_at(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        revision: builtins.int = ...,
+        mode: Global___ControlMode.ValueType = ...,
+        bot_id: builtins.str = ...,
+        who: builtins.str = ...,
+        why: builtins.str = ...,
+        set_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["set_at", b"set_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["bot_id", b"bot_id", "mode", b"mode", "revision", b"revision", "set_at", b"set_at", "who", b"who", "why", b"why"]) -> None: ...
+
+Global___Control: typing_extensions.TypeAlias = Control
+
+@typing.final
+class ModelHealth(google.protobuf.message.Message):
+    """How the model that now predicts does on live bars."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: builtins.int
+    MODEL_VERSION_FIELD_NUMBER: builtins.int
+    KNOWN_OUTCOMES_FIELD_NUMBER: builtins.int
+    ACCURACY_FIELD_NUMBER: builtins.int
+    DRIFT_HALT_FIELD_NUMBER: builtins.int
+    DRIFT_REASON_FIELD_NUMBER: builtins.int
+    model_id: builtins.str
+    model_version: builtins.str
+    known_outcomes: builtins.int
+    """of the newest predictions, counted in accuracy"""
+    accuracy: builtins.float
+    """share correct; 0 while none is known"""
+    drift_halt: builtins.bool
+    drift_reason: builtins.str
+    def __init__(
+        self,
+        *,
+        model_id: builtins.str = ...,
+        model_version: builtins.str = ...,
+        known_outcomes: builtins.int = ...,
+        accuracy: builtins.float = ...,
+        drift_halt: builtins.bool = ...,
+        drift_reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["accuracy", b"accuracy", "drift_halt", b"drift_halt", "drift_reason", b"drift_reason", "known_outcomes", b"known_outcomes", "model_id", b"model_id", "model_version", b"model_version"]) -> None: ...
+
+Global___ModelHealth: typing_extensions.TypeAlias = ModelHealth
+
+@typing.final
+class GetControlRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOT_ID_FIELD_NUMBER: builtins.int
+    bot_id: builtins.str
+    def __init__(
+        self,
+        *,
+        bot_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bot_id", b"bot_id"]) -> None: ...
+
+Global___GetControlRequest: typing_extensions.TypeAlias = GetControlRequest
+
+@typing.final
+class SetControlRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOT_ID_FIELD_NUMBER: builtins.int
+    MODE_FIELD_NUMBER: builtins.int
+    WHO_FIELD_NUMBER: builtins.int
+    WHY_FIELD_NUMBER: builtins.int
+    bot_id: builtins.str
+    """empty: every bot"""
+    mode: Global___ControlMode.ValueType
+    who: builtins.str
+    why: builtins.str
+    def __init__(
+        self,
+        *,
+        bot_id: builtins.str = ...,
+        mode: Global___ControlMode.ValueType = ...,
+        who: builtins.str = ...,
+        why: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bot_id", b"bot_id", "mode", b"mode", "who", b"who", "why", b"why"]) -> None: ...
+
+Global___SetControlRequest: typing_extensions.TypeAlias = SetControlRequest
+
+@typing.final
+class WatchControlRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOT_ID_FIELD_NUMBER: builtins.int
+    bot_id: builtins.str
+    def __init__(
+        self,
+        *,
+        bot_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bot_id", b"bot_id"]) -> None: ...
+
+Global___WatchControlRequest: typing_extensions.TypeAlias = WatchControlRequest
+
+@typing.final
+class WatchControlResponse(google.protobuf.message.Message):
+    """Sent at once after subscribing, at every change, and every few seconds."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SERVER_TIME_FIELD_NUMBER: builtins.int
+    CONTROL_FIELD_NUMBER: builtins.int
+    HEALTH_FIELD_NUMBER: builtins.int
+    @property
+    def server_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def control(self) -> Global___Control: ...
+    @property
+    def health(self) -> Global___ModelHealth:
+        """absent while no model predicts"""
+
+    def __init__(
+        self,
+        *,
+        server_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        control: Global___Control | None = ...,
+        health: Global___ModelHealth | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["control", b"control", "health", b"health", "server_time", b"server_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["control", b"control", "health", b"health", "server_time", b"server_time"]) -> None: ...
+
+Global___WatchControlResponse: typing_extensions.TypeAlias = WatchControlResponse

@@ -198,6 +198,31 @@ class TradingServiceStub(object):
                 request_serializer=signals__pb2.ReportTradesRequest.SerializeToString,
                 response_deserializer=signals__pb2.ReportTradesResponse.FromString,
                 _registered_method=True)
+        self.ListPositions = channel.unary_unary(
+                '/signals.v1.TradingService/ListPositions',
+                request_serializer=signals__pb2.ListPositionsRequest.SerializeToString,
+                response_deserializer=signals__pb2.ListPositionsResponse.FromString,
+                _registered_method=True)
+        self.ListTrades = channel.unary_unary(
+                '/signals.v1.TradingService/ListTrades',
+                request_serializer=signals__pb2.ListTradesRequest.SerializeToString,
+                response_deserializer=signals__pb2.ListTradesResponse.FromString,
+                _registered_method=True)
+        self.GetControl = channel.unary_unary(
+                '/signals.v1.TradingService/GetControl',
+                request_serializer=signals__pb2.GetControlRequest.SerializeToString,
+                response_deserializer=signals__pb2.Control.FromString,
+                _registered_method=True)
+        self.SetControl = channel.unary_unary(
+                '/signals.v1.TradingService/SetControl',
+                request_serializer=signals__pb2.SetControlRequest.SerializeToString,
+                response_deserializer=signals__pb2.Control.FromString,
+                _registered_method=True)
+        self.WatchControl = channel.unary_stream(
+                '/signals.v1.TradingService/WatchControl',
+                request_serializer=signals__pb2.WatchControlRequest.SerializeToString,
+                response_deserializer=signals__pb2.WatchControlResponse.FromString,
+                _registered_method=True)
 
 
 class TradingServiceServicer(object):
@@ -210,6 +235,37 @@ class TradingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPositions(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTrades(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetControl(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetControl(self, request, context):
+        """INVALID_ARGUMENT: mode, who or why is missing. Durable before it is answered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchControl(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TradingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -217,6 +273,31 @@ def add_TradingServiceServicer_to_server(servicer, server):
                     servicer.ReportTrades,
                     request_deserializer=signals__pb2.ReportTradesRequest.FromString,
                     response_serializer=signals__pb2.ReportTradesResponse.SerializeToString,
+            ),
+            'ListPositions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPositions,
+                    request_deserializer=signals__pb2.ListPositionsRequest.FromString,
+                    response_serializer=signals__pb2.ListPositionsResponse.SerializeToString,
+            ),
+            'ListTrades': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTrades,
+                    request_deserializer=signals__pb2.ListTradesRequest.FromString,
+                    response_serializer=signals__pb2.ListTradesResponse.SerializeToString,
+            ),
+            'GetControl': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetControl,
+                    request_deserializer=signals__pb2.GetControlRequest.FromString,
+                    response_serializer=signals__pb2.Control.SerializeToString,
+            ),
+            'SetControl': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetControl,
+                    request_deserializer=signals__pb2.SetControlRequest.FromString,
+                    response_serializer=signals__pb2.Control.SerializeToString,
+            ),
+            'WatchControl': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchControl,
+                    request_deserializer=signals__pb2.WatchControlRequest.FromString,
+                    response_serializer=signals__pb2.WatchControlResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -246,6 +327,141 @@ class TradingService(object):
             '/signals.v1.TradingService/ReportTrades',
             signals__pb2.ReportTradesRequest.SerializeToString,
             signals__pb2.ReportTradesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPositions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signals.v1.TradingService/ListPositions',
+            signals__pb2.ListPositionsRequest.SerializeToString,
+            signals__pb2.ListPositionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTrades(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signals.v1.TradingService/ListTrades',
+            signals__pb2.ListTradesRequest.SerializeToString,
+            signals__pb2.ListTradesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetControl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signals.v1.TradingService/GetControl',
+            signals__pb2.GetControlRequest.SerializeToString,
+            signals__pb2.Control.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetControl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signals.v1.TradingService/SetControl',
+            signals__pb2.SetControlRequest.SerializeToString,
+            signals__pb2.Control.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchControl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/signals.v1.TradingService/WatchControl',
+            signals__pb2.WatchControlRequest.SerializeToString,
+            signals__pb2.WatchControlResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -172,12 +172,112 @@ _TradingServiceReportTradesType = typing_extensions.TypeVar(
     ],
 )
 
-class TradingServiceStub(typing.Generic[_TradingServiceReportTradesType]):
+_TradingServiceListPositionsType = typing_extensions.TypeVar(
+    '_TradingServiceListPositionsType',
+    grpc.UnaryUnaryMultiCallable[
+        signals_pb2.ListPositionsRequest,
+        signals_pb2.ListPositionsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.ListPositionsRequest,
+        signals_pb2.ListPositionsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        signals_pb2.ListPositionsRequest,
+        signals_pb2.ListPositionsResponse,
+    ],
+)
+
+_TradingServiceListTradesType = typing_extensions.TypeVar(
+    '_TradingServiceListTradesType',
+    grpc.UnaryUnaryMultiCallable[
+        signals_pb2.ListTradesRequest,
+        signals_pb2.ListTradesResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.ListTradesRequest,
+        signals_pb2.ListTradesResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        signals_pb2.ListTradesRequest,
+        signals_pb2.ListTradesResponse,
+    ],
+)
+
+_TradingServiceGetControlType = typing_extensions.TypeVar(
+    '_TradingServiceGetControlType',
+    grpc.UnaryUnaryMultiCallable[
+        signals_pb2.GetControlRequest,
+        signals_pb2.Control,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.GetControlRequest,
+        signals_pb2.Control,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        signals_pb2.GetControlRequest,
+        signals_pb2.Control,
+    ],
+)
+
+_TradingServiceSetControlType = typing_extensions.TypeVar(
+    '_TradingServiceSetControlType',
+    grpc.UnaryUnaryMultiCallable[
+        signals_pb2.SetControlRequest,
+        signals_pb2.Control,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.SetControlRequest,
+        signals_pb2.Control,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        signals_pb2.SetControlRequest,
+        signals_pb2.Control,
+    ],
+)
+
+_TradingServiceWatchControlType = typing_extensions.TypeVar(
+    '_TradingServiceWatchControlType',
+    grpc.UnaryStreamMultiCallable[
+        signals_pb2.WatchControlRequest,
+        signals_pb2.WatchControlResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        signals_pb2.WatchControlRequest,
+        signals_pb2.WatchControlResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        signals_pb2.WatchControlRequest,
+        signals_pb2.WatchControlResponse,
+    ],
+)
+
+class TradingServiceStub(typing.Generic[_TradingServiceReportTradesType, _TradingServiceListPositionsType, _TradingServiceListTradesType, _TradingServiceGetControlType, _TradingServiceSetControlType, _TradingServiceWatchControlType]):
     @typing.overload
     def __init__(self: TradingServiceStub[
         grpc.UnaryUnaryMultiCallable[
             signals_pb2.ReportTradesRequest,
             signals_pb2.ReportTradesResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            signals_pb2.ListPositionsRequest,
+            signals_pb2.ListPositionsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            signals_pb2.ListTradesRequest,
+            signals_pb2.ListTradesResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            signals_pb2.GetControlRequest,
+            signals_pb2.Control,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            signals_pb2.SetControlRequest,
+            signals_pb2.Control,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            signals_pb2.WatchControlRequest,
+            signals_pb2.WatchControlResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -187,15 +287,66 @@ class TradingServiceStub(typing.Generic[_TradingServiceReportTradesType]):
             signals_pb2.ReportTradesRequest,
             signals_pb2.ReportTradesResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            signals_pb2.ListPositionsRequest,
+            signals_pb2.ListPositionsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            signals_pb2.ListTradesRequest,
+            signals_pb2.ListTradesResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            signals_pb2.GetControlRequest,
+            signals_pb2.Control,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            signals_pb2.SetControlRequest,
+            signals_pb2.Control,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            signals_pb2.WatchControlRequest,
+            signals_pb2.WatchControlResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     ReportTrades: _TradingServiceReportTradesType
     """INVALID_ARGUMENT names the field; an event that was recorded before is acknowledged again."""
 
+    ListPositions: _TradingServiceListPositionsType
+
+    ListTrades: _TradingServiceListTradesType
+
+    GetControl: _TradingServiceGetControlType
+
+    SetControl: _TradingServiceSetControlType
+    """INVALID_ARGUMENT: mode, who or why is missing. Durable before it is answered."""
+
+    WatchControl: _TradingServiceWatchControlType
+
 TradingServiceAsyncStub: typing_extensions.TypeAlias = TradingServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         signals_pb2.ReportTradesRequest,
         signals_pb2.ReportTradesResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.ListPositionsRequest,
+        signals_pb2.ListPositionsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.ListTradesRequest,
+        signals_pb2.ListTradesResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.GetControlRequest,
+        signals_pb2.Control,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.SetControlRequest,
+        signals_pb2.Control,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        signals_pb2.WatchControlRequest,
+        signals_pb2.WatchControlResponse,
     ],
 ]
 
@@ -207,5 +358,41 @@ class TradingServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[signals_pb2.ReportTradesResponse, collections.abc.Awaitable[signals_pb2.ReportTradesResponse]]:
         """INVALID_ARGUMENT names the field; an event that was recorded before is acknowledged again."""
+
+    @abc.abstractmethod
+    def ListPositions(
+        self,
+        request: signals_pb2.ListPositionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[signals_pb2.ListPositionsResponse, collections.abc.Awaitable[signals_pb2.ListPositionsResponse]]: ...
+
+    @abc.abstractmethod
+    def ListTrades(
+        self,
+        request: signals_pb2.ListTradesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[signals_pb2.ListTradesResponse, collections.abc.Awaitable[signals_pb2.ListTradesResponse]]: ...
+
+    @abc.abstractmethod
+    def GetControl(
+        self,
+        request: signals_pb2.GetControlRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[signals_pb2.Control, collections.abc.Awaitable[signals_pb2.Control]]: ...
+
+    @abc.abstractmethod
+    def SetControl(
+        self,
+        request: signals_pb2.SetControlRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[signals_pb2.Control, collections.abc.Awaitable[signals_pb2.Control]]:
+        """INVALID_ARGUMENT: mode, who or why is missing. Durable before it is answered."""
+
+    @abc.abstractmethod
+    def WatchControl(
+        self,
+        request: signals_pb2.WatchControlRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[signals_pb2.WatchControlResponse], collections.abc.AsyncIterator[signals_pb2.WatchControlResponse]]: ...
 
 def add_TradingServiceServicer_to_server(servicer: TradingServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
