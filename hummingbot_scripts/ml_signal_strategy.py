@@ -31,13 +31,14 @@ from hummingbot.strategy_v2.models.executor_actions import (
 from hummingbot.strategy_v2.models.executors import CloseType
 
 from .ml_signals import paper_exchange
-from .ml_signals.client import CHANNEL_OPTIONS, ReceivedSignal, SignalFeed, Subscription
+from .ml_signals.client import ReceivedSignal, SignalFeed, Subscription
 from .ml_signals.clock import utc_now
 from .ml_signals.config import MLSignalStrategyConfig
 from .ml_signals.entries import plan_entry
 from .ml_signals.events import Sender
 from .ml_signals.exchange import Exchange
 from .ml_signals.journal import Journal
+from .ml_signals.line import CHANNEL_OPTIONS
 from .ml_signals.outcomes import OutcomeLog, outcome_of
 from .ml_signals.positions import PositionBook, Submission, exit_reason, settled_state
 from .ml_signals.reporter import TradeReporter
@@ -264,10 +265,11 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         self._book.submitted(Submission(order_id, symbol, side, order_type.name, amount, mid))
 
     def _status_page(self) -> StatusPage:
+        line = self._feed.line
         return StatusPage(
             now=utc_now(),
             mode=self.config.mode,
-            feed=f"{self._feed.state}{f' ({self._feed.problem})' if self._feed.problem else ''}",
+            feed=f"{line.state}{f' ({line.problem})' if line.problem else ''}",
             outbox_waiting=self._journal.count_waiting(),
             outbox_refused=self._journal.count_refused(),
             outbox_problem=self._reporter.problem,

@@ -1,18 +1,18 @@
-"""Follows the signal server: one task that reconnects, resumes by id, and notices silence."""
+"""Follows the signal server: keeps the newest signal of each symbol and resumes by id."""
 
-import asyncio
 import logging
 import math
-import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
+from typing import Any
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from .clock import Clock
+from .line import Backoff, Line
 from .pb.signals_pb2 import (
     DIRECTION_DOWN,
     DIRECTION_FLAT,
@@ -23,14 +23,9 @@ from .pb.signals_pb2 import (
 )
 from .pb.signals_pb2_grpc import SignalServiceStub
 from .rules import Side, SignalView
+from .skew import SkewGauge
 
 logger = logging.getLogger(__name__)
-
-CHANNEL_OPTIONS = (
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 3000),
-)
 
 _SIDES: Mapping[int, Side] = {
     DIRECTION_DOWN: Side.DOWN,
@@ -39,29 +34,8 @@ _SIDES: Mapping[int, Side] = {
 }
 
 
-class FeedState(StrEnum):
-    """How the line to the signal server is."""
-
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    DOWN = "down"
-
-
 class MalformedSignalError(ValueError):
     """A signal lacks or contradicts what the contract promises; it is not used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Waiting times between attempts: doubled each time up to a limit, with jitter."""
-
-    first_s: float = 0.5
-    limit_s: float = 10.0
-
-    def delay_s(self, attempt: int) -> float:
-        """Return the wait before attempt number `attempt`, counted from 0."""
-        longest = min(self.limit_s, self.first_s * 2.0 ** min(attempt, 30))
-        return longest * (0.5 + random.random() / 2)  # noqa: S311
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +54,7 @@ class Subscription:
     symbols: Sequence[str]
     silence_timeout_s: float
     after_id: int = 0
-    backoff: Backoff = Backoff()
+    backoff: Backoff = field(default=Backoff())
 
 
 class SignalFeed:
@@ -103,76 +77,59 @@ class SignalFeed:
         self._clock = clock
         self._on_new_count = on_new_count
         self._latest: dict[str, ReceivedSignal] = {}
-        self.state = FeedState.CONNECTING
-        self.problem = ""
+        self._skew = SkewGauge()
+        silence_s, backoff = subscription.silence_timeout_s, subscription.backoff
+        self.line = Line("The signal server", silence_s, clock, backoff)
         self.last_id = subscription.after_id
-        self.last_message_at: datetime | None = None
         self.malformed = 0
+
+    @property
+    def clock_skew_s(self) -> float | None:
+        """Seconds that this clock is ahead of the server's; None while nothing was heard."""
+        return self._skew.skew_s
 
     def latest(self, symbol: str) -> ReceivedSignal | None:
         """Return the newest signal of `symbol`, expired or not; None before the first."""
         return self._latest.get(symbol)
 
     async def run(self) -> None:
-        """Follow the server for ever, waiting longer after each attempt that heard nothing."""
-        attempt = 0
-        while True:
-            heard_before = self.last_message_at
-            try:
-                await self._follow()
-                self._lost("the server ended the stream")
-            except TimeoutError:
-                self._lost(f"nothing heard for {self._subscription.silence_timeout_s:g} s")
-            except grpc.aio.AioRpcError as error:
-                self._lost(f"{error.code().name}: {error.details()}")
-                if error.code() is grpc.StatusCode.OUT_OF_RANGE:
-                    self._count_anew()
-            attempt = 0 if self.last_message_at != heard_before else attempt + 1
-            await asyncio.sleep(self._subscription.backoff.delay_s(attempt))
+        """Follow the server for ever."""
+        await self.line.run(self)
 
-    async def _follow(self) -> None:
+    def open(self) -> Any:
+        """Ask for all signals after the newest known one."""
+        self._skew.forget()
         request = StreamSignalsRequest(symbols=self._subscription.symbols, after_id=self.last_id)
-        call = self._stub.StreamSignals(request)
-        try:
-            while True:
-                async with asyncio.timeout(self._subscription.silence_timeout_s):
-                    message = await call.read()
-                if not isinstance(message, StreamSignalsResponse):
-                    return
-                self._take(message)
-        finally:
-            call.cancel()
+        return self._stub.StreamSignals(request)
 
-    def _take(self, message: StreamSignalsResponse) -> None:
-        self.last_message_at = self._clock()
-        if self.state is not FeedState.CONNECTED:
-            logger.info("The signal server is connected.")
-        self.state, self.problem = FeedState.CONNECTED, ""
-        if message.HasField("signal"):
-            self._keep(message.signal)
-
-    def _keep(self, signal: Signal) -> None:
-        self.last_id = max(self.last_id, signal.id)
+    def take(self, message: StreamSignalsResponse) -> None:
+        """Measure the clocks by the message's stamp, and keep its signal."""
+        now = self._clock()
         try:
-            received = receive(signal, self._clock())
+            if message.HasField("server_time"):
+                self._skew.note(_moment(message.server_time), now)
+            if message.HasField("signal"):
+                self._keep(message.signal, now)
         except MalformedSignalError as error:
             self.malformed += 1
-            logger.warning("A signal is not used: %s", error)
-            return
+            logger.warning("A message of the server is not used: %s", error)
+
+    def failed(self, code: grpc.StatusCode) -> None:
+        """Begin a new count when the server does not know the ids of before."""
+        if code is grpc.StatusCode.OUT_OF_RANGE:
+            logger.warning(
+                "The server counts its signals anew (a new trade log?); so does the bot."
+            )
+            self.last_id = 0
+            self._latest.clear()
+            self._on_new_count()
+
+    def _keep(self, signal: Signal, now: datetime) -> None:
+        self.last_id = max(self.last_id, signal.id)
+        received = receive(signal, now)
         known = self._latest.get(received.view.symbol)
         if known is None or known.view.id < received.view.id:
             self._latest[received.view.symbol] = received
-
-    def _count_anew(self) -> None:
-        logger.warning("The server counts its signals anew (a new trade log?); so does the bot.")
-        self.last_id = 0
-        self._latest.clear()
-        self._on_new_count()
-
-    def _lost(self, problem: str) -> None:
-        if self.state is not FeedState.DOWN or problem != self.problem:
-            logger.warning("The signal server is out of reach (%s); trying again.", problem)
-        self.state, self.problem = FeedState.DOWN, problem
 
 
 def receive(signal: Signal, at: datetime) -> ReceivedSignal:
@@ -191,7 +148,14 @@ def receive(signal: Signal, at: datetime) -> ReceivedSignal:
         symbol=signal.symbol,
         direction=side,
         confidence=Decimal(str(signal.confidence)),
-        valid_until=signal.valid_until.ToDatetime(tzinfo=UTC),
+        valid_until=_moment(signal.valid_until),
         flags=tuple(signal.flags),
     )
     return ReceivedSignal(view, at, Decimal(str(signal.reference_price)))
+
+
+def _moment(stamp: Timestamp) -> datetime:
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise MalformedSignalError(f"a time that is none: {error}") from error

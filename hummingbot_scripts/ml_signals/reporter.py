@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import grpc
 
-from .client import Backoff
 from .clock import Clock
 from .journal import Journal, OutboxEntry
+from .line import Backoff
 from .pb.signals_pb2 import ReportTradesRequest, TradeEvent
 from .pb.signals_pb2_grpc import TradingServiceStub
 

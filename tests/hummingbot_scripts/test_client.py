@@ -9,13 +9,12 @@ import grpc
 import pytest
 
 from hummingbot_scripts.ml_signals.client import (
-    Backoff,
-    FeedState,
     MalformedSignalError,
     SignalFeed,
     Subscription,
     receive,
 )
+from hummingbot_scripts.ml_signals.line import Backoff, LineState
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 from hummingbot_scripts.ml_signals.rules import Side
 
@@ -41,7 +40,7 @@ async def test_a_published_signal_arrives_as_the_rules_see_it(
     server: Any, channel: grpc.aio.Channel, now: datetime, make_signal: Any, wait_until: Any
 ) -> None:
     async with following(channel, now) as feed:
-        await wait_until(lambda: feed.state is FeedState.CONNECTED)
+        await wait_until(lambda: feed.line.state is LineState.CONNECTED)
         server.publish(make_signal(7))
         await wait_until(lambda: feed.latest("BTC-USD") is not None)
         received = feed.latest("BTC-USD")
@@ -70,8 +69,8 @@ async def test_silence_counts_as_a_dead_line(
     server.silent = True
     async with following(channel, now, silence_timeout_s=0.05) as feed:
         await wait_until(lambda: len(server.subscriptions) >= 2)
-        assert feed.state is FeedState.DOWN
-        assert "nothing heard" in feed.problem
+        assert feed.line.state is LineState.DOWN
+        assert "nothing heard" in feed.line.problem
 
 
 async def test_a_server_that_is_down_at_first_is_found_later(
@@ -82,10 +81,10 @@ async def test_a_server_that_is_down_at_first_is_found_later(
     options = [("grpc.max_reconnect_backoff_ms", 200), ("grpc.min_reconnect_backoff_ms", 100)]
     async with grpc.aio.insecure_channel(server.address, options=options) as channel:
         async with following(channel, now) as feed:
-            await wait_until(lambda: feed.state is FeedState.DOWN)
-            assert "UNAVAILABLE" in feed.problem
+            await wait_until(lambda: feed.line.state is LineState.DOWN)
+            assert "UNAVAILABLE" in feed.line.problem
             late = await server.start(server.address)
-            await wait_until(lambda: feed.state is FeedState.CONNECTED)
+            await wait_until(lambda: feed.line.state is LineState.CONNECTED)
         await late.stop(None)
 
 
@@ -108,7 +107,7 @@ async def test_an_older_signal_never_replaces_a_newer_one(
     server: Any, channel: grpc.aio.Channel, now: datetime, make_signal: Any, wait_until: Any
 ) -> None:
     async with following(channel, now) as feed:
-        await wait_until(lambda: feed.state is FeedState.CONNECTED)
+        await wait_until(lambda: feed.line.state is LineState.CONNECTED)
         for number in (3, 2, 4):
             server.publish(make_signal(number, "BTC-USD" if number < 4 else "ETH-USD"))
         await wait_until(lambda: feed.latest("ETH-USD") is not None)
@@ -121,7 +120,7 @@ async def test_a_malformed_signal_is_counted_and_not_used(
     server: Any, channel: grpc.aio.Channel, now: datetime, make_signal: Any, wait_until: Any
 ) -> None:
     async with following(channel, now) as feed:
-        await wait_until(lambda: feed.state is FeedState.CONNECTED)
+        await wait_until(lambda: feed.line.state is LineState.CONNECTED)
         bad = make_signal(5)
         bad.direction = pb.DIRECTION_UNSPECIFIED
         server.publish(bad)

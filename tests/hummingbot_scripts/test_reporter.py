@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hummingbot_scripts.ml_signals.client import Backoff
 from hummingbot_scripts.ml_signals.journal import Journal
+from hummingbot_scripts.ml_signals.line import Backoff
 from hummingbot_scripts.ml_signals.pb.signals_pb2 import TradeEvent
 from hummingbot_scripts.ml_signals.reporter import TradeReporter
 
