@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from signal_server.core.errors import SchemaMismatchError
@@ -21,7 +20,7 @@ from signal_server.features.trend import TREND
 from signal_server.features.volatility import VOLATILITY
 from signal_server.features.volume import VOLUME
 
-DEFINITION_VERSION = 1
+DEFINITION_VERSION = 2
 """Raised whenever a feature's definition changes without its name changing."""
 
 FeatureSet = Literal["indicators", "six", "all"]
@@ -65,11 +64,11 @@ def compute_features(bars: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     A row depends on bars up to its own alone. Raises `SchemaMismatchError` on unknown names.
     """
     indicators = Indicators(bars)
-    columns = {
-        feature.name: feature.compute(indicators).where(_warm(bars, feature))
-        for feature in find_features(names)
-    }
-    return pd.DataFrame(columns, index=bars.index).astype("float64")
+    columns = np.full((len(names), len(bars)), np.nan)
+    for column, feature in zip(columns, find_features(names), strict=True):
+        warm = slice(feature.warmup_bars - 1, None)
+        column[warm] = feature.compute(indicators)[warm]
+    return pd.DataFrame(columns.T, index=bars.index, columns=list(names))
 
 
 def warmup_bars(names: Sequence[str]) -> int:
@@ -86,15 +85,10 @@ def schema_hash(names: Sequence[str]) -> str:
 
 def realized_volatility(bars: pd.DataFrame, window: int = 60) -> pd.Series:
     """Return the standard deviation of one-bar log returns over `window` bars; NaN before."""
-    return Indicators(bars).volatility(window)
+    return pd.Series(Indicators(bars).volatility(window), index=bars.index)
 
 
 def _belongs(feature: Feature, which: FeatureSet) -> bool:
     if which == "six":
         return feature.name in SIX_NAMES
     return which == "all" or feature in INDICATORS
-
-
-def _warm(bars: pd.DataFrame, feature: Feature) -> npt.NDArray[np.bool_]:
-    """Tell for each row whether the feature has the bars that it declares to need."""
-    return np.arange(1, len(bars) + 1) >= feature.warmup_bars

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-import pandas as pd
-
 from signal_server.features.indicators import Indicators
+from signal_server.features.windows import Array
 
-Compute = Callable[[Indicators], pd.Series]
+Compute = Callable[[Indicators], Array]
 
 
 class Group(StrEnum):
@@ -29,7 +28,8 @@ class Feature:
     """A scale-free function of final bars up to t.
 
     `inputs` are the bar columns that it reads. Given the newest `warmup_bars` bars its last
-    value equals the one given all history (relative 1e-9, or 1e-9 where it is under 1).
+    value equals the one given all history: within 1e-9 of the value, or of the feature's own
+    standard deviation where that is more.
     """
 
     name: str

@@ -1,205 +1,250 @@
-"""Indicators of one bar frame, each computed once however many features use it.
-
-Prices and volumes are first scaled by a power of two. That is exact in floating point, so no
-value changes, but prices of 1e-6 no longer fall under the thresholds below which TA-Lib takes
-a number for zero.
-"""
+"""Indicators of one bar frame, each computed once however many features use it."""
 
 from collections.abc import Callable
 from functools import cached_property
-from math import frexp
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pandas_ta as ta
-from numpy.lib.stride_tricks import sliding_window_view
 
-if TYPE_CHECKING:
-    from pandas.api.typing import Rolling
+from signal_server.features.windows import (
+    Array,
+    before,
+    ratio,
+    rolling_deviation,
+    rolling_max,
+    rolling_mean,
+    rolling_min,
+    rolling_sum,
+)
 
-_SLOWEST_DECAY = 28
-"""exp(-28) is 7e-13: what a recursive indicator's start may still weigh after its warm-up."""
+_NEGLIGIBLE = 1e-9
+"""A move of this share of the price is none: moves that differ by less are equal, and averages
+of moves are taken to be no smaller. Where the market stands still, both sides of a ratio of such
+averages fade alike, and the ratio would remember for ever what was before its warm-up; so would
+TA-Lib's, until it falls to 0, which reads as utterly oversold."""
 
-_TIE = 1e-9
-"""Moves that differ by less than this share of the price count as equal."""
+_EMA_DECAY = 28
+"""exp(-28) is 7e-13: what an average's start may weigh after its warm-up."""
+
+_WILDER_DECAY = 40
+"""exp(-40) is 4e-18: the same beside averages that have themselves fallen to the negligible."""
+
+_TWICE_DECAY = 5
+"""What smoothing twice adds: n exp(-n) is under exp(-40) from n = 45 on."""
 
 
 def ema_warmup_bars(length: int) -> int:
     """Return after how many bars an EMA has forgotten where it started."""
-    return length + _SLOWEST_DECAY * (length + 1) // 2
+    return length + _EMA_DECAY * (length + 1) // 2
 
 
-def wilder_warmup_bars(length: int) -> int:
-    """Return after how many bars Wilder's smoothing has forgotten where it started."""
-    return length + _SLOWEST_DECAY * length
-
-
-def log(values: pd.Series) -> pd.Series:
-    """Return natural logarithms over the same index."""
-    return pd.Series(np.log(values.to_numpy()), index=values.index)
-
-
-def ratio(numerator: pd.Series, denominator: pd.Series, neutral: float) -> pd.Series:
-    """Divide; where the denominator is 0 the value is `neutral`, and NaN stays NaN."""
-    quotient = numerator / denominator.where(denominator != 0)
-    return quotient.mask((denominator == 0) & numerator.notna(), neutral)
+def wilder_warmup_bars(length: int, *, twice: bool = False) -> int:
+    """Return after how many bars Wilder's smoothing, or it done twice, has forgotten its start."""
+    again = length * (1 + _TWICE_DECAY) if twice else 0
+    return length + _WILDER_DECAY * length + again
 
 
 class Indicators:
     """Indicators over one symbol's final bars; every value at t uses bars up to t alone.
 
-    Series share the frame's index and are float64, NaN until enough bars are there.
+    Arrays are float64 and as long as the bars, NaN until enough bars are there.
     """
 
     def __init__(self, bars: pd.DataFrame) -> None:
-        price_scale = _power_of_two(bars["close"])
-        volume_scale = _power_of_two(bars["volume"])
-        self.open = bars["open"] * price_scale
-        self.high = bars["high"] * price_scale
-        self.low = bars["low"] * price_scale
-        self.close = bars["close"] * price_scale
-        self.volume = bars["volume"] * volume_scale
-        self.transactions = bars["transactions"]
-        self._cache: dict[tuple[object, ...], pd.Series | pd.DataFrame] = {}
+        self._bars = bars
+        self._cache: dict[tuple[object, ...], Array] = {}
 
     @cached_property
-    def log_return(self) -> pd.Series:
+    def open(self) -> Array:
+        """Price of the bar's first trade."""
+        return self._column("open")
+
+    @cached_property
+    def high(self) -> Array:
+        """Highest price in the bar."""
+        return self._column("high")
+
+    @cached_property
+    def low(self) -> Array:
+        """Lowest price in the bar."""
+        return self._column("low")
+
+    @cached_property
+    def close(self) -> Array:
+        """Price of the bar's last trade."""
+        return self._column("close")
+
+    @cached_property
+    def volume(self) -> Array:
+        """Volume in base units."""
+        return self._column("volume")
+
+    @cached_property
+    def transactions(self) -> Array:
+        """Number of trades, NaN where the source has none."""
+        return self._column("transactions")
+
+    @cached_property
+    def log_return(self) -> Array:
         """Log return of each bar's close over the bar before."""
-        return log(self.close / self.close.shift(1))
+        return np.log(self.close / before(self.close, 1))
 
     @cached_property
-    def spread(self) -> pd.Series:
+    def spread(self) -> Array:
         """High minus low."""
         return self.high - self.low
 
     @cached_property
-    def true_range(self) -> pd.Series:
+    def true_range(self) -> Array:
         """Wilder's true range."""
-        before = self.close.shift(1)
-        edges = [self.spread, (self.high - before).abs(), (self.low - before).abs()]
-        return pd.concat(edges, axis=1).max(axis=1).where(before.notna())
+        earlier = before(self.close, 1)
+        reach: Array = np.maximum(self.high, earlier) - np.minimum(self.low, earlier)
+        return reach
 
     @cached_property
-    def signed_volume(self) -> pd.Series:
+    def turnover(self) -> Array:
+        """Volume in quote units, at the close."""
+        return self.close * self.volume
+
+    @cached_property
+    def signed_volume(self) -> Array:
         """Volume, negative where the close fell, zero where it stood still."""
-        change = self.close.diff()
-        return self.volume * pd.Series(np.sign(change.to_numpy()), index=change.index)
+        signed: Array = self.volume * np.sign(self._change)
+        return signed
 
     @cached_property
-    def trade_size(self) -> pd.Series:
+    def trade_size(self) -> Array:
         """Mean size of a trade in the bar; 0 in a bar without trades."""
         return ratio(self.volume, self.transactions, 0.0)
 
-    def ema(self, length: int) -> pd.Series:
+    @cached_property
+    def negligible(self) -> Array:
+        """A move too small to count, in price units."""
+        return _NEGLIGIBLE * self.close
+
+    def ema(self, length: int) -> Array:
         """Return the exponential moving average of the close."""
-        return self._once(("ema", length), lambda: ta.ema(self.close, length))
+        return self._once(("ema", length), lambda: self._array(ta.ema(self._prices[2], length)))
 
-    def sma(self, name: str, length: int) -> pd.Series:
-        """Return the simple moving average of the series called `name`."""
-        return self._once(("sma", name, length), lambda: self._rolling(name, length).mean())
+    def sma(self, name: str, length: int) -> Array:
+        """Return the simple moving average of the array called `name`."""
+        return self._rolling(rolling_mean, name, length)
 
-    def total(self, name: str, length: int) -> pd.Series:
-        """Return the rolling sum of the series called `name`."""
-        return self._once(("total", name, length), lambda: self._rolling(name, length).sum())
+    def total(self, name: str, length: int) -> Array:
+        """Return the rolling sum of the array called `name`."""
+        return self._rolling(rolling_sum, name, length)
 
-    def deviation(self, name: str, length: int) -> pd.Series:
-        """Return the rolling sample standard deviation of the series called `name`."""
-        return self._once(("deviation", name, length), lambda: self._rolling(name, length).std())
+    def deviation(self, name: str, length: int) -> Array:
+        """Return the rolling sample standard deviation of the array called `name`."""
+        return self._rolling(rolling_deviation, name, length)
 
-    def highest(self, length: int) -> pd.Series:
+    def highest(self, length: int) -> Array:
         """Return the highest high of the last `length` bars."""
-        return self._once(("highest", length), lambda: self._rolling("high", length).max())
+        return self._rolling(rolling_max, "high", length)
 
-    def lowest(self, length: int) -> pd.Series:
+    def lowest(self, length: int) -> Array:
         """Return the lowest low of the last `length` bars."""
-        return self._once(("lowest", length), lambda: self._rolling("low", length).min())
+        return self._rolling(rolling_min, "low", length)
 
-    def volatility(self, length: int) -> pd.Series:
+    def volatility(self, length: int) -> Array:
         """Return the standard deviation of one-bar log returns over the last `length` bars."""
         return self.deviation("log_return", length)
 
-    def rsi(self, length: int) -> pd.Series:
-        """Return Wilder's relative strength index, 0 to 100."""
-        return self._once(("rsi", length), lambda: ta.rsi(self.close, length))
-
-    def atr(self, length: int) -> pd.Series:
-        """Return Wilder's average true range in scaled price units."""
-        return self._once(("atr", length), lambda: ta.atr(self.high, self.low, self.close, length))
-
-    def roc(self, length: int) -> pd.Series:
+    def roc(self, length: int) -> Array:
         """Return the rate of change over `length` bars, in per cent."""
-        return self._once(("roc", length), lambda: ta.roc(self.close, length))
+        return self._once(("roc", length), lambda: self._array(ta.roc(self._prices[2], length)))
 
-    def macd(self) -> pd.DataFrame:
-        """Return MACD 12/26/9: columns line, histogram, signal, in scaled price units."""
-        names = ["line", "histogram", "signal"]
-        return self._once(("macd",), lambda: self._frame(ta.macd(self.close), names))
+    def atr(self, length: int) -> Array:
+        """Return Wilder's average true range in price units, never below the negligible."""
 
-    def adx(self) -> pd.DataFrame:
-        """Return Wilder's directional movement over 14 bars: columns adx, plus, minus."""
-        return self._once(("adx",), self._directional_movement)
+        def compute() -> Array:
+            return self._array(ta.atr(*self._prices, length)) + self.negligible
 
-    def stochastic(self) -> pd.DataFrame:
-        """Return the slow stochastic 14/3/3, 0 to 100: columns k, d."""
-        return self._once(("stochastic",), self._slow_stochastic)
+        return self._once(("atr", length), compute)
 
-    def bollinger(self) -> pd.DataFrame:
-        """Return Bollinger bands 20/2 relative to their middle: columns percent, width."""
-        return self._once(("bollinger",), self._bollinger_bands)
+    def rsi(self, length: int) -> Array:
+        """Return Wilder's relative strength index, 0 to 100; 50 where nothing moves."""
 
-    def _directional_movement(self) -> pd.DataFrame:
+        def compute() -> Array:
+            gain = self._wilder(np.maximum(self._change, 0.0), length)
+            loss = self._wilder(np.maximum(-self._change, 0.0), length)
+            return 100 * (gain + self.negligible / 2) / (gain + loss + self.negligible)
+
+        return self._once(("rsi", length), compute)
+
+    def macd(self, part: int) -> Array:
+        """Return MACD 12/26/9 in price units; its parts: 0 line, 1 histogram, 2 signal."""
+        found = self._macd
+        return self._array(None if found is None else found.iloc[:, part])
+
+    def directional_index(self, sign: int) -> Array:
+        """Return Wilder's directional index over 14 bars, 0 to 100: +1 upward, -1 downward."""
+        return 100 * self._directional_moves(sign) / self.atr(14)
+
+    def adx(self) -> Array:
+        """Return Wilder's average directional movement over 14 bars, 0 to 100."""
+        plus, minus = self._directional_moves(1), self._directional_moves(-1)
+        strength = np.abs(plus - minus) / (plus + minus + self.negligible)
+        return 100 * self._wilder(strength, 14)
+
+    def stochastic(self, smoothing: int) -> Array:
+        """Return the slow stochastic 14/3/3, 0 to 100: k when smoothed once, d when twice."""
+        if smoothing:
+            smooth = ("stochastic", smoothing)
+            return self._once(smooth, lambda: rolling_mean(self.stochastic(smoothing - 1), 3))
+        return 100 * self.range_position(14)
+
+    def range_position(self, length: int) -> Array:
+        """Return the close within the range of `length` bars: 0 lowest, 1 highest, 0.5 if none."""
+        lowest = self.lowest(length)
+        return ratio(self.close - lowest, self.highest(length) - lowest, 0.5)
+
+    def bollinger_deviation(self) -> Array:
+        """Return the standard deviation of 20 closes as Bollinger's bands take it."""
+        return self._once(("bollinger",), lambda: rolling_deviation(self.close, 20, freedom=0))
+
+    @cached_property
+    def _change(self) -> Array:
+        return self.close - before(self.close, 1)
+
+    @cached_property
+    def _macd(self) -> pd.DataFrame | None:
+        found: pd.DataFrame | None = ta.macd(self._prices[2])
+        return found
+
+    @cached_property
+    def _prices(self) -> tuple[pd.Series, pd.Series, pd.Series]:
+        """High, low and close as pandas-ta takes them."""
+        return pd.Series(self.high), pd.Series(self.low), pd.Series(self.close)
+
+    def _directional_moves(self, sign: int) -> Array:
         # pandas-ta decides a tie between the two moves by rounding errors; here a tie is a tie.
-        up, down = self.high.diff(), -self.low.diff()
-        tie = _TIE * self.close
-        plus = up.where((up - down > tie) & (up > tie), 0.0).where(up.notna())
-        minus = down.where((down - up > tie) & (down > tie), 0.0).where(down.notna())
-        plus, minus = (
-            100 * ratio(_wilder(moves, 14), self.atr(14), 0.0) for moves in (plus, minus)
-        )
-        strength = 100 * ratio((plus - minus).abs(), plus + minus, 0.0)
-        return pd.DataFrame({"adx": _wilder(strength, 14), "plus": plus, "minus": minus})
+        def compute() -> Array:
+            up, down = self.high - before(self.high, 1), before(self.low, 1) - self.low
+            move, other = (up, down) if sign > 0 else (down, up)
+            counts = (move - other > self.negligible) & (move > self.negligible)
+            return self._wilder(np.where(counts | np.isnan(move), move, 0.0), 14)
 
-    def _slow_stochastic(self) -> pd.DataFrame:
-        lowest, highest = self.lowest(14), self.highest(14)
-        raw = 100 * ratio(self.close - lowest, highest - lowest, 0.5)
-        k = raw.rolling(3).mean()
-        return pd.DataFrame({"k": k, "d": k.rolling(3).mean()})
+        return self._once(("moves", sign), compute)
 
-    def _bollinger_bands(self) -> pd.DataFrame:
-        middle = self.sma("close", 20)
-        # Window by window: a running variance of prices loses its digits beside their square.
-        deviation = pd.Series(np.nan, index=self.close.index)
-        if len(self.close) >= 20:
-            deviation.iloc[19:] = sliding_window_view(self.close.to_numpy(), 20).std(axis=1)
-        percent = ratio(self.close - middle + 2 * deviation, 4 * deviation, 0.5)
-        return pd.DataFrame({"percent": percent, "width": 4 * deviation / middle})
+    def _wilder(self, values: Array, length: int) -> Array:
+        return self._array(ta.rma(pd.Series(values), length))
 
-    def _rolling(self, name: str, length: int) -> "Rolling[pd.Series]":
-        series: pd.Series = getattr(self, name)
-        return series.rolling(length)
+    def _column(self, name: str) -> Array:
+        return self._bars[name].to_numpy(dtype="float64")
 
-    def _once[T: (pd.Series, pd.DataFrame)](
-        self, key: tuple[object, ...], compute: Callable[[], T | None]
-    ) -> T:
-        if key not in self._cache:
-            found = compute()
-            # pandas-ta returns None instead of NaN when there are too few bars.
-            nothing = pd.Series(np.nan, index=self.close.index)
-            self._cache[key] = nothing if found is None else found
-        return self._cache[key]  # type: ignore[return-value]
-
-    def _frame(self, found: pd.DataFrame | None, names: list[str]) -> pd.DataFrame:
+    def _array(self, found: pd.Series | None) -> Array:
+        # pandas-ta returns None instead of NaN when there are too few bars.
         if found is None:
-            return pd.DataFrame(np.nan, index=self.close.index, columns=names)
-        return found.set_axis(names, axis=1)
+            return np.full(len(self._bars), np.nan)
+        return found.to_numpy(dtype="float64")
 
+    def _rolling(self, over: Callable[[Array, int], Array], name: str, length: int) -> Array:
+        key = (over.__name__, name, length)
+        return self._once(key, lambda: over(getattr(self, name), length))
 
-def _wilder(values: pd.Series, length: int) -> pd.Series:
-    return values.ewm(alpha=1 / length, min_periods=length, adjust=False).mean()
-
-
-def _power_of_two(values: pd.Series) -> float:
-    """Return the power of two that brings the largest value between 1/2 and 1."""
-    largest = float(values.max()) if len(values) else 0.0
-    return 2.0 ** -frexp(largest)[1] if np.isfinite(largest) and largest > 0 else 1.0
+    def _once(self, key: tuple[object, ...], compute: Callable[[], Array]) -> Array:
+        if key not in self._cache:
+            self._cache[key] = compute()
+        return self._cache[key]

@@ -11,7 +11,7 @@ def _rsi(length: int) -> Feature:
     return Feature(
         f"rsi_{length}",
         Group.MOMENTUM,
-        f"relative strength index over {length} bars, 0 to 100",
+        f"relative strength index over {length} bars, 0 to 100; 50 where nothing moves",
         ("close",),
         wilder_warmup_bars(length),
         lambda of: of.rsi(length),
@@ -39,7 +39,7 @@ MOMENTUM = (
         "close within the range of 14 bars, smoothed over 3, 0 to 100; 50 without a range",
         _RANGE,
         _STOCHASTIC_WARMUP,
-        lambda of: of.stochastic()["k"],
+        lambda of: of.stochastic(1),
     ),
     Feature(
         "stochastic_d",
@@ -47,7 +47,7 @@ MOMENTUM = (
         "3-bar mean of stochastic_k",
         _RANGE,
         _STOCHASTIC_WARMUP,
-        lambda of: of.stochastic()["d"],
+        lambda of: of.stochastic(2),
     ),
     Feature(
         "stochastic_spread",
@@ -55,7 +55,7 @@ MOMENTUM = (
         "stochastic_k minus stochastic_d",
         _RANGE,
         _STOCHASTIC_WARMUP,
-        lambda of: of.stochastic()["k"] - of.stochastic()["d"],
+        lambda of: of.stochastic(1) - of.stochastic(2),
     ),
     _roc(1),
     _roc(5),

@@ -1,7 +1,9 @@
 """Price action: the shape of the newest bar and its place among its neighbours."""
 
+import numpy as np
+
 from signal_server.features.feature import Feature, Group
-from signal_server.features.indicators import ratio
+from signal_server.features.windows import before, ratio
 
 _OHLC = ("open", "high", "low", "close")
 _RANGE = ("high", "low", "close")
@@ -15,7 +17,7 @@ def range_position(length: int, group: Group) -> Feature:
         f"close within the range of {length} bars: 0 lowest, 1 highest; 0.5 without a range",
         _RANGE,
         length,
-        lambda of: ratio(of.close - of.lowest(length), of.highest(length) - of.lowest(length), 0.5),
+        lambda of: of.range_position(length),
     )
 
 
@@ -34,7 +36,7 @@ PRICE_ACTION = (
         "upper wick as a share of the bar's range; 0 without a range",
         _OHLC,
         1,
-        lambda of: ratio(of.high - of.open.clip(lower=of.close), of.spread, 0.0),
+        lambda of: ratio(of.high - np.maximum(of.open, of.close), of.spread, 0.0),
     ),
     Feature(
         "lower_wick_ratio",
@@ -42,7 +44,7 @@ PRICE_ACTION = (
         "lower wick as a share of the bar's range; 0 without a range",
         _OHLC,
         1,
-        lambda of: ratio(of.open.clip(upper=of.close) - of.low, of.spread, 0.0),
+        lambda of: ratio(np.minimum(of.open, of.close) - of.low, of.spread, 0.0),
     ),
     Feature(
         "close_position",
@@ -58,7 +60,7 @@ PRICE_ACTION = (
         "open over the close before, minus 1",
         ("open", "close"),
         2,
-        lambda of: of.open / of.close.shift(1) - 1,
+        lambda of: of.open / before(of.close, 1) - 1,
     ),
     Feature(
         "spread_ratio_20",

@@ -1,18 +1,19 @@
 """Moves in units of their own volatility, and the slower surroundings of the newest bar."""
 
-import pandas as pd
+import numpy as np
 
 from signal_server.features.feature import Feature, Group
-from signal_server.features.indicators import Indicators, log, ratio
+from signal_server.features.indicators import Indicators
 from signal_server.features.price_action import range_position
 from signal_server.features.volume import signed_volume, volume_ratio
+from signal_server.features.windows import Array, before, ratio
 
 _VOLATILITY_BARS = 240
 
 
 def _scaled_return(length: int) -> Feature:
-    def compute(of: Indicators) -> pd.Series:
-        move = log(of.close / of.close.shift(length))
+    def compute(of: Indicators) -> Array:
+        move = np.log(of.close / before(of.close, length))
         return ratio(move, of.volatility(_VOLATILITY_BARS) * length**0.5, 0.0)
 
     return Feature(
@@ -26,7 +27,7 @@ def _scaled_return(length: int) -> Feature:
 
 
 def _scaled_distance(length: int) -> Feature:
-    def compute(of: Indicators) -> pd.Series:
+    def compute(of: Indicators) -> Array:
         distance = of.close / of.sma("close", length) - 1
         return ratio(distance, of.volatility(_VOLATILITY_BARS) * length**0.5, 0.0)
 

@@ -1,7 +1,7 @@
 """Transactions: trades per bar. The live stream has no count of them: not for live models."""
 
 from signal_server.features.feature import Feature, Group
-from signal_server.features.indicators import ratio
+from signal_server.features.windows import ratio
 
 TRANSACTIONS = (
     Feature(

@@ -1,12 +1,11 @@
 """Trend: where the price stands to its averages, and how directed its moves are."""
 
-import pandas as pd
-
 from signal_server.features.feature import Feature, Group
 from signal_server.features.indicators import Indicators, ema_warmup_bars, wilder_warmup_bars
+from signal_server.features.windows import Array, before
 
 _MACD_WARMUP = ema_warmup_bars(26) + ema_warmup_bars(9)
-_ADX_WARMUP = 2 * wilder_warmup_bars(14)
+_ADX_WARMUP = wilder_warmup_bars(14, twice=True)
 _RANGE = ("high", "low", "close")
 
 
@@ -28,7 +27,7 @@ def _slope(length: int) -> Feature:
         f"change of the {length}-bar EMA over 3 bars",
         ("close",),
         ema_warmup_bars(length) + 3,
-        lambda of: of.ema(length) / of.ema(length).shift(3) - 1,
+        lambda of: of.ema(length) / before(of.ema(length), 3) - 1,
     )
 
 
@@ -43,18 +42,18 @@ def _cross(fast: int, slow: int) -> Feature:
     )
 
 
-def _macd(name: str, column: str, meaning: str) -> Feature:
-    def compute(of: Indicators) -> pd.Series:
-        return of.macd()[column] / of.close
+def _macd(name: str, part: int, meaning: str) -> Feature:
+    def compute(of: Indicators) -> Array:
+        return of.macd(part) / of.close
 
     return Feature(name, Group.TREND, meaning, ("close",), _MACD_WARMUP, compute)
 
 
-def _directional(name: str, column: str, meaning: str) -> Feature:
-    def compute(of: Indicators) -> pd.Series:
-        return of.adx()[column]
+def _directional_index(name: str, sign: int, meaning: str) -> Feature:
+    def compute(of: Indicators) -> Array:
+        return of.directional_index(sign)
 
-    return Feature(name, Group.TREND, meaning, _RANGE, _ADX_WARMUP, compute)
+    return Feature(name, Group.TREND, meaning, _RANGE, wilder_warmup_bars(14), compute)
 
 
 TREND = (
@@ -66,10 +65,17 @@ TREND = (
     _slope(9),
     _slope(21),
     _slope(50),
-    _macd("macd", "line", "MACD line 12/26 as a share of the close"),
-    _macd("macd_signal", "signal", "9-bar EMA of the MACD line, as a share of the close"),
-    _macd("macd_histogram", "histogram", "MACD line minus its signal, as a share of the close"),
-    _directional("adx_14", "adx", "strength of the trend, 0 to 100, whatever its direction"),
-    _directional("plus_di_14", "plus", "upward directional movement, 0 to 100"),
-    _directional("minus_di_14", "minus", "downward directional movement, 0 to 100"),
+    _macd("macd", 0, "MACD line 12/26 as a share of the close"),
+    _macd("macd_signal", 2, "9-bar EMA of the MACD line, as a share of the close"),
+    _macd("macd_histogram", 1, "MACD line minus its signal, as a share of the close"),
+    Feature(
+        "adx_14",
+        Group.TREND,
+        "strength of the trend, 0 to 100, whatever its direction",
+        _RANGE,
+        _ADX_WARMUP,
+        lambda of: of.adx(),
+    ),
+    _directional_index("plus_di_14", 1, "upward directional movement, 0 to 100"),
+    _directional_index("minus_di_14", -1, "downward directional movement, 0 to 100"),
 )

@@ -1,7 +1,8 @@
 """Volatility: how much the price moves, whichever way."""
 
 from signal_server.features.feature import Feature, Group
-from signal_server.features.indicators import ratio, wilder_warmup_bars
+from signal_server.features.indicators import Indicators, wilder_warmup_bars
+from signal_server.features.windows import Array, ratio
 
 _RANGE = ("high", "low", "close")
 
@@ -28,6 +29,11 @@ def _volatility(length: int) -> Feature:
     )
 
 
+def _bollinger_percent(of: Indicators) -> Array:
+    deviation = of.bollinger_deviation()
+    return ratio(of.close - of.sma("close", 20) + 2 * deviation, 4 * deviation, 0.5)
+
+
 VOLATILITY = (
     Feature(
         "bollinger_percent",
@@ -35,7 +41,7 @@ VOLATILITY = (
         "close within the Bollinger bands 20/2: 0 lower, 1 upper; 0.5 when they have no width",
         ("close",),
         20,
-        lambda of: of.bollinger()["percent"],
+        _bollinger_percent,
     ),
     Feature(
         "bollinger_width",
@@ -43,7 +49,7 @@ VOLATILITY = (
         "width of the Bollinger bands 20/2 as a share of their middle",
         ("close",),
         20,
-        lambda of: of.bollinger()["width"],
+        lambda of: 4 * of.bollinger_deviation() / of.sma("close", 20),
     ),
     _atr(7),
     _atr(14),
@@ -53,7 +59,7 @@ VOLATILITY = (
         "average true range over 7 bars against 14 bars; 1 when nothing moved",
         _RANGE,
         wilder_warmup_bars(14),
-        lambda of: ratio(of.atr(7), of.atr(14), 1.0),
+        lambda of: of.atr(7) / of.atr(14),
     ),
     Feature(
         "true_range",

@@ -4,10 +4,9 @@ VWAP here is the volume-weighted mean of closes over a window: vendors' own VWAP
 between history and stream and is missing in some sources.
 """
 
-import pandas as pd
-
 from signal_server.features.feature import Feature, Group
-from signal_server.features.indicators import Indicators, ratio
+from signal_server.features.indicators import Indicators
+from signal_server.features.windows import Array, ratio
 
 _PRICE_AND_VOLUME = ("close", "volume")
 
@@ -37,12 +36,10 @@ def signed_volume(length: int, group: Group) -> Feature:
 
 
 def _vwap_deviation(length: int) -> Feature:
-    def compute(of: Indicators) -> pd.Series:
-        value = (of.close * of.volume).rolling(length).sum()
-        vwap = ratio(value, of.total("volume", length), float("nan"))
-        # Without any volume in the window there is no VWAP to deviate from.
-        deviation = of.close / vwap - 1
-        return deviation.mask(of.total("volume", length) == 0, 0.0)
+    def compute(of: Indicators) -> Array:
+        # close / VWAP, in the order in which no volume gives 0 / 0.
+        priced = of.close * of.total("volume", length)
+        return ratio(priced, of.total("turnover", length), 1.0) - 1
 
     return Feature(
         f"vwap_deviation_{length}",

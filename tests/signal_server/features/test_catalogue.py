@@ -1,5 +1,7 @@
 """Every feature is causal, forgets, has no scale, and survives dull or tiny markets."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,37 +12,18 @@ from signal_server.features.catalogue import (
     INDICATORS,
     compute_features,
     feature_names,
+    find_features,
     realized_volatility,
     schema_hash,
     warmup_bars,
 )
 from signal_server.features.feature import Feature
-from tests.real_data import market_file
+from tests.signal_server.features.bars import PRICES, random_bars, real_bars, still_between
 
 BARS = 2_600
+STILL = (1_800, 2_100)
 NAMES = tuple(feature.name for feature in CATALOGUE)
 each_feature = pytest.mark.parametrize("feature", CATALOGUE, ids=NAMES)
-
-
-def random_bars(bars: int = BARS, price: float = 100.0, seed: int = 1) -> pd.DataFrame:
-    """Return a random walk with wicks, volume and trade counts."""
-    random = np.random.default_rng(seed)
-    close = price * np.exp(np.cumsum(random.normal(0, 0.001, bars)))
-    opened = np.concatenate([[price], close[:-1]])
-    wick = np.abs(random.normal(0, 0.0005, (2, bars)))
-    index = pd.date_range("2025-01-01", periods=bars, freq="min", tz="UTC", name="close_time")
-    return pd.DataFrame(
-        {
-            "open": opened,
-            "high": np.maximum(opened, close) * (1 + wick[0]),
-            "low": np.minimum(opened, close) * (1 - wick[1]),
-            "close": close,
-            "volume": random.lognormal(0, 1, bars),
-            "vwap": np.nan,
-            "transactions": random.poisson(30, bars).astype("float64"),
-        },
-        index=index,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +36,31 @@ def computed(bars: pd.DataFrame) -> pd.DataFrame:
     return compute_features(bars, NAMES)
 
 
-def assert_close(one: pd.Series, other: pd.Series, tolerance: float) -> None:
-    """Relative to the value, or absolute where it is below 1."""
-    scale = np.maximum(np.abs(one.to_numpy()), 1.0)
+@pytest.fixture(scope="module")
+def still(bars: pd.DataFrame) -> pd.DataFrame:
+    return still_between(bars, *STILL)
+
+
+@pytest.fixture(scope="module")
+def computed_still(still: pd.DataFrame) -> pd.DataFrame:
+    return compute_features(still, NAMES)
+
+
+def assert_close(one: pd.Series, other: pd.Series, tolerance: float, unit: float = 0.0) -> None:
+    """Relative to the value, or to `unit` where the value is smaller."""
+    scale = np.maximum(np.abs(one.to_numpy()), unit)
     assert (np.abs(one.to_numpy() - other.to_numpy()) <= tolerance * scale).all()
+
+
+def assert_newest_row_equals_batch(
+    feature: Feature, bars: pd.DataFrame, batch: pd.Series, ends: Iterable[int]
+) -> None:
+    unit = float(batch.std())
+    for end in ends:
+        tail = bars.iloc[end - feature.warmup_bars : end]
+        alone = compute_features(tail, [feature.name])[feature.name]
+        assert_close(batch.iloc[end - 1 : end], alone.iloc[-1:], 1e-9, unit)
+        assert alone.iloc[:-1].isna().all()
 
 
 def test_there_are_fifty_two_indicators_and_every_name_is_used_once() -> None:
@@ -83,18 +87,32 @@ def test_future_bars_change_nothing_before(
     other = compute_features(pd.concat([bars.iloc[:cut], future]), [feature.name])
     before = computed[feature.name].iloc[:cut]
     assert before.notna().any()
-    assert_close(before.dropna(), other[feature.name].iloc[:cut].dropna(), 1e-12)
+    pd.testing.assert_series_equal(before, other[feature.name].iloc[:cut], check_exact=True)
 
 
 @each_feature
 def test_the_declared_warm_up_suffices_and_is_needed(
     feature: Feature, bars: pd.DataFrame, computed: pd.DataFrame
 ) -> None:
-    for end in (BARS, BARS - 500):
-        tail = bars.iloc[end - feature.warmup_bars : end]
-        alone = compute_features(tail, [feature.name])[feature.name]
-        assert_close(computed[feature.name].iloc[end - 1 : end], alone.iloc[-1:], 1e-9)
-        assert alone.iloc[:-1].isna().all()
+    ends = (BARS, BARS - 500)
+    assert_newest_row_equals_batch(feature, bars, computed[feature.name], ends)
+
+
+@each_feature
+def test_the_warm_up_suffices_in_and_after_a_market_that_stood_still(
+    feature: Feature, still: pd.DataFrame, computed_still: pd.DataFrame
+) -> None:
+    ends = (1_820, 1_900, 2_050, 2_100, 2_101, 2_120, 2_400)
+    assert_newest_row_equals_batch(feature, still, computed_still[feature.name], ends)
+
+
+@each_feature
+def test_the_warm_up_suffices_after_storms_of_volume_and_price(feature: Feature) -> None:
+    stormy = random_bars(BARS)
+    stormy.loc[stormy.index[1_500], "high"] *= 100
+    stormy.loc[stormy.index[2_000], "volume"] *= 1e6
+    batch = compute_features(stormy, [feature.name])[feature.name]
+    assert_newest_row_equals_batch(feature, stormy, batch, (1_515, 1_600, 2_010, 2_050, 2_500))
 
 
 @each_feature
@@ -109,16 +127,17 @@ def test_only_declared_inputs_matter(feature: Feature, bars: pd.DataFrame) -> No
 
 def test_no_feature_has_a_scale(bars: pd.DataFrame, computed: pd.DataFrame) -> None:
     scaled = bars.copy()
-    scaled[["open", "high", "low", "close"]] *= 1000
+    scaled[PRICES] *= 1000
     scaled["volume"] *= 7
     other = compute_features(scaled, NAMES)
     for name in NAMES:
-        assert_close(computed[name].dropna(), other[name].dropna(), 1e-6)
+        unit = float(computed[name].std())
+        assert_close(computed[name].dropna(), other[name].dropna(), 1e-6, unit)
 
 
 def test_tiny_prices_give_what_large_ones_give(bars: pd.DataFrame, computed: pd.DataFrame) -> None:
     tiny = bars.copy()
-    tiny[["open", "high", "low", "close"]] *= 2.0**-24
+    tiny[PRICES] *= 2.0**-24
     other = compute_features(tiny, NAMES)
     # A power of two is exact, so nothing at all may change.
     pd.testing.assert_frame_equal(computed, other, check_exact=True)
@@ -126,7 +145,7 @@ def test_tiny_prices_give_what_large_ones_give(bars: pd.DataFrame, computed: pd.
 
 def test_a_market_that_stands_still_gives_finite_values(bars: pd.DataFrame) -> None:
     still = bars.copy()
-    still[["open", "high", "low", "close"]] = 42.0
+    still[PRICES] = 43_210.37
     still[["volume", "transactions"]] = 0.0
     features = compute_features(still, NAMES)
     assert np.isfinite(features.iloc[-1]).all(), features.columns[~np.isfinite(features.iloc[-1])]
@@ -144,24 +163,27 @@ def test_few_bars_give_no_values_and_no_error(bars: pd.DataFrame, length: int) -
     assert features.shape == (length, len(NAMES))
 
 
-@pytest.mark.parametrize("name", ["BTCUSDT.parquet", "PEPEUSDT.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BTCUSDT.parquet",
+        "PEPEUSDT.parquet",  # ticks of 1% of the price, volumes of 1e11
+        "FILUSDT-perp.parquet",  # months apart, and 75 minutes of rest
+        "BTCUSDC_kraken_1m_2023Q1.parquet",  # no bar in most minutes
+    ],
+)
 def test_the_newest_row_equals_the_batch_on_real_bars(name: str) -> None:
-    frame = pd.read_parquet(market_file(name)).tail(4_000)
-    frame.index = pd.DatetimeIndex(pd.to_datetime(frame["timestamp"], utc=True))
-    real = frame.assign(vwap=np.nan, transactions=np.nan)
-    names = feature_names("all", trade_counts=False)
+    whole = real_bars(name)
+    before = 4_000
+    at_rest = (whole["close"].diff() != 0).cumsum().iloc[before:]
+    calmest = before + int(np.flatnonzero(at_rest == at_rest.value_counts().idxmax())[-1])
+    real = whole.iloc[calmest - before : calmest + 500]
+    names = feature_names("all", trade_counts=bool(real["transactions"].notna().all()))
     batch = compute_features(real, names)
-    needed = warmup_bars(names)
-    for end in (2_000, 3_333, 4_000):
-        live = compute_features(real.iloc[end - needed : end], names)
-        assert_close(batch.iloc[end - 1], live.iloc[-1], 1e-9)
-
-
-def test_real_bars_with_gaps_give_finite_values() -> None:
-    frame = pd.read_parquet(market_file("BTCUSDC_kraken_1m_2023Q1.parquet")).tail(4_000)
-    frame.index = pd.DatetimeIndex(pd.to_datetime(frame["timestamp"], utc=True))
-    features = compute_features(frame.assign(vwap=np.nan), NAMES)
-    assert np.isfinite(features.iloc[warmup_bars(NAMES) :].to_numpy()).all()
+    assert np.isfinite(batch.iloc[warmup_bars(names) - 1 :].to_numpy()).all()
+    for feature in find_features(names):
+        ends = (2_000, len(real) - 505, len(real) - 499, len(real) - 470, len(real))
+        assert_newest_row_equals_batch(feature, real, batch[feature.name], ends)
 
 
 def test_the_schema_hash_tells_names_and_order() -> None:
@@ -181,3 +203,9 @@ def test_an_unknown_feature_is_refused_by_name(bars: pd.DataFrame) -> None:
 def test_volatility_is_that_of_one_bar_log_returns(bars: pd.DataFrame) -> None:
     returns = np.diff(np.log(bars["close"].to_numpy()[-61:]))
     assert realized_volatility(bars, 60).iloc[-1] == pytest.approx(returns.std(ddof=1), rel=1e-9)
+
+
+def test_the_longest_warm_up_is_one_day_of_minutes_and_a_bar() -> None:
+    assert warmup_bars(feature_names("all", trade_counts=True)) == 1_441
+    assert warmup_bars(feature_names("indicators", trade_counts=True)) == 861
+    assert warmup_bars(feature_names("six", trade_counts=True)) == 574
