@@ -2,11 +2,14 @@
 
 import random
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from market_sim.clock import Clock, utc_now
 
 
 class FaultName(StrEnum):
-    """What a stand-in can do wrong."""
+    """What a stand-in can do wrong; `docs/market_sim.md` says what each does."""
 
     REST_SERVER_ERROR = "rest_server_error"
     REST_RATE_LIMIT = "rest_rate_limit"
@@ -16,43 +19,157 @@ class FaultName(StrEnum):
     STREAM_SILENCE = "stream_silence"
     STREAM_DUPLICATE_BAR = "stream_duplicate_bar"
     STREAM_LATE_BAR = "stream_late_bar"
-    KRAKEN_BUSY = "kraken_busy"
-    KRAKEN_LOST_FILL = "kraken_lost_fill"
+
+    # Kraken's gateway: before a call is acted upon.
+    KRAKEN_PUBLIC_5XX = "kraken_public_5xx"
+    KRAKEN_PRIVATE_5XX = "kraken_private_5xx"
+    KRAKEN_CUT = "kraken_cut"
+    KRAKEN_SLOW_REQUEST = "kraken_slow_request"
+    # Kraken's gateway: after a call was acted upon.
     KRAKEN_ACCEPTED_520 = "kraken_accepted_520"
+    KRAKEN_ACCEPTED_CUT = "kraken_accepted_cut"
+    KRAKEN_ACCEPTED_ERROR = "kraken_accepted_error"
+    KRAKEN_SLOW_ANSWER = "kraken_slow_answer"
+    KRAKEN_HTML_ANSWER = "kraken_html_answer"
+    KRAKEN_TRUNCATED_ANSWER = "kraken_truncated_answer"
+    # Kraken's refusals: nothing was done.
+    KRAKEN_TOO_MANY_REQUESTS = "kraken_too_many_requests"
+    KRAKEN_INVALID_NONCE = "kraken_invalid_nonce"
+    KRAKEN_RATE_LIMIT = "kraken_rate_limit"
+    KRAKEN_LOCKOUT = "kraken_lockout"
+    KRAKEN_BUSY = "kraken_busy"
+    KRAKEN_UNAVAILABLE = "kraken_unavailable"
+    KRAKEN_INTERNAL_ERROR = "kraken_internal_error"
+    KRAKEN_INSUFFICIENT_FUNDS = "kraken_insufficient_funds"
+    KRAKEN_ORDER_RATE_LIMIT = "kraken_order_rate_limit"
+    KRAKEN_CANCEL_ONLY = "kraken_cancel_only"
+    KRAKEN_POST_ONLY = "kraken_post_only"
+    KRAKEN_MAINTENANCE = "kraken_maintenance"
+    # Kraken's matching engine.
+    KRAKEN_REJECTED_LATE = "kraken_rejected_late"
+    KRAKEN_SLOW_FILL = "kraken_slow_fill"
+    KRAKEN_PARTIAL_FILL = "kraken_partial_fill"
+    KRAKEN_REMAINDER_CANCELED = "kraken_remainder_canceled"
+    KRAKEN_THIN_BOOK = "kraken_thin_book"
+    KRAKEN_FLASH_CRASH = "kraken_flash_crash"
+    # Kraken's account.
+    KRAKEN_BALANCE_LAG = "kraken_balance_lag"
+    KRAKEN_EARN_BALANCE = "kraken_earn_balance"
+    # Kraken's private stream.
+    KRAKEN_LOST_FILL = "kraken_lost_fill"
+    KRAKEN_LATE_FILL = "kraken_late_fill"
+    KRAKEN_FILL_TWICE = "kraken_fill_twice"
+    KRAKEN_EARLY_FILL = "kraken_early_fill"
+    KRAKEN_LOST_ORDER_UPDATE = "kraken_lost_order_update"
+    KRAKEN_LATE_ORDER_UPDATE = "kraken_late_order_update"
+    KRAKEN_SEQUENCE_GAP = "kraken_sequence_gap"
+    KRAKEN_TOKEN_EXPIRED = "kraken_token_expired"  # noqa: S105 - a fault's name
+    KRAKEN_PRIVATE_SILENCE = "kraken_private_silence"
+    KRAKEN_PRIVATE_DROP = "kraken_private_drop"
+    KRAKEN_PRIVATE_DOWN = "kraken_private_down"
+    # Kraken's public stream.
+    KRAKEN_WRONG_CHECKSUM = "kraken_wrong_checksum"
+    KRAKEN_LOST_BOOK_UPDATE = "kraken_lost_book_update"
+    KRAKEN_FROZEN_BOOK = "kraken_frozen_book"
+    KRAKEN_CROSSED_BOOK = "kraken_crossed_book"
+    KRAKEN_NO_HEARTBEAT = "kraken_no_heartbeat"
+    KRAKEN_PUBLIC_DROP = "kraken_public_drop"
+    KRAKEN_PUBLIC_DOWN = "kraken_public_down"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """An occasion, or which occasions a fault is for: None is any.
+
+    `symbol` as `BTC-USD`, `side` of the order as `buy` or `sell`, `method` as `AddOrder`.
+    """
+
+    symbol: str | None = None
+    side: str | None = None
+    method: str | None = None
+
+    def covers(self, occasion: "Where") -> bool:
+        """Tell whether a fault for `self` is for that occasion."""
+        wanted = ((self.symbol, occasion.symbol), (self.side, occasion.side))
+        pairs = (*wanted, (self.method, occasion.method))
+        return all(mine is None or mine == theirs for mine, theirs in pairs)
+
+
+ANYWHERE = Where()
 
 
 @dataclass(slots=True)
 class Fault:
-    """A fault that happens with `probability` at each occasion, `remaining` times at the most."""
+    """A fault that happens with `probability` at each occasion, `remaining` times at the most.
+
+    It ends at `until` (UTC). `amount` is its size: seconds, a share, or an HTTP status.
+    """
 
     probability: float = 1.0
     remaining: int | None = None
+    amount: float | None = None
+    until: datetime | None = None
+    only: Where = ANYWHERE
 
 
 class FaultSwitch:
-    """Which faults are on; chance is seeded, so a run can be repeated."""
+    """Which faults are on; chance is seeded by fault, so a run can be repeated."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, clock: Clock = utc_now) -> None:
+        self._seed = seed
+        self._clock = clock
         self._faults: dict[FaultName, Fault] = {}
-        self._random = random.Random(seed)  # noqa: S311 - chance in a simulation
+        self._chances: dict[FaultName, random.Random] = {}
         self.happened: dict[FaultName, int] = {}
 
     def on(
-        self, name: FaultName, *, probability: float = 1.0, remaining: int | None = None
+        self,
+        name: FaultName,
+        *,
+        probability: float = 1.0,
+        remaining: int | None = None,
+        amount: float | None = None,
+        for_s: float | None = None,
+        only: Where = ANYWHERE,
     ) -> None:
-        """Switch a fault on, for `remaining` occasions or until it is switched off."""
-        self._faults[name] = Fault(probability, remaining)
+        """Switch a fault on: `remaining` occasions, `for_s` seconds, or until it is off."""
+        until = None if for_s is None else self._clock() + timedelta(seconds=for_s)
+        self._faults[name] = Fault(probability, remaining, amount, until, only)
 
     def off(self, name: FaultName) -> None:
         """Switch a fault off."""
         self._faults.pop(name, None)
 
-    def strikes(self, name: FaultName) -> bool:
+    def all_off(self) -> None:
+        """Switch every fault off."""
+        self._faults.clear()
+
+    def strikes(self, name: FaultName, occasion: Where = ANYWHERE) -> bool:
         """Tell whether the fault happens at this occasion, and count it if so."""
-        fault = self._faults.get(name)
-        if fault is None or fault.remaining == 0 or self._random.random() >= fault.probability:
-            return False
+        return self.struck(name, occasion) is not None
+
+    def struck(self, name: FaultName, occasion: Where = ANYWHERE) -> Fault | None:
+        """Return the fault if it happens at this occasion, and count it."""
+        fault = self.active(name, occasion)
+        if fault is None or fault.remaining == 0:
+            return None
+        if self._chance(name).random() >= fault.probability:
+            return None
         if fault.remaining is not None:
             fault.remaining -= 1
         self.happened[name] = self.happened.get(name, 0) + 1
-        return True
+        return fault
+
+    def active(self, name: FaultName, occasion: Where = ANYWHERE) -> Fault | None:
+        """Return a fault that is on for this occasion, whatever its chance; count nothing."""
+        fault = self._faults.get(name)
+        if fault is None or not fault.only.covers(occasion):
+            return None
+        if fault.until is not None and self._clock() >= fault.until:
+            return None
+        return fault
+
+    def _chance(self, name: FaultName) -> random.Random:
+        if name not in self._chances:
+            self._chances[name] = random.Random(f"{self._seed} {name}")  # noqa: S311 - a simulation
+        return self._chances[name]
