@@ -1,54 +1,129 @@
 """What a client may ask and do with its account: Kraken's private REST methods."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
-from market_sim.faults import FaultName, FaultSwitch
+from market_sim.faults import FaultName, FaultSwitch, Where
 from market_sim.kraken_auth import TOKEN_LIFE, Authenticator
 from market_sim.kraken_exchange import Exchange
-from market_sim.kraken_orders import NewOrder, Order, OrderRefusedError, OrderType, Side
-from market_sim.kraken_wire import describe, rest_order, rest_trade
+from market_sim.kraken_history import History
+from market_sim.kraken_intake import Parameters, deadline, flag, new_order
+from market_sim.kraken_limits import Limits
+from market_sim.kraken_orders import Order, OrderRefusedError, OrderType, Trade
+from market_sim.kraken_pairs import LOT_DECIMALS, asset_names, cut
+from market_sim.kraken_timer import Timer
+from market_sim.kraken_wire import describe
 
-Parameters = Mapping[str, str]
 ORDER_LATENCY_S = 0.03
 """Before an order's answer, and again before its messages on the private stream."""
 
 _TRADE_BALANCE = ("eb", "tb", "m", "n", "c", "v", "e", "mf")
+_EARLY_S = 0.5
+_LAG_S = 5.0
+_EARN_SHARE = 0.5
+_REFUSALS = (
+    (FaultName.KRAKEN_INVALID_NONCE, "EAPI:Invalid nonce"),
+    (FaultName.KRAKEN_RATE_LIMIT, "EAPI:Rate limit exceeded"),
+    (FaultName.KRAKEN_LOCKOUT, "EGeneral:Temporary lockout"),
+    (FaultName.KRAKEN_UNAVAILABLE, "EService:Unavailable"),
+    (FaultName.KRAKEN_BUSY, "EService:Busy"),
+    (FaultName.KRAKEN_INTERNAL_ERROR, "EGeneral:Internal error"),
+)
+_ORDER_REFUSALS = (
+    (FaultName.KRAKEN_ORDER_RATE_LIMIT, "EOrder:Rate limit exceeded"),
+    (FaultName.KRAKEN_CANCEL_ONLY, "EService:Market in cancel_only mode"),
+    (FaultName.KRAKEN_INSUFFICIENT_FUNDS, "EOrder:Insufficient funds"),
+)
 
 
-class AcceptedButLostError(Exception):
-    """The order was accepted, but the answer is a gateway's error."""
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the account's methods work with."""
+
+    exchange: Exchange
+    auth: Authenticator
+    faults: FaultSwitch
+    limits: Limits
+    timer: Timer
 
 
 class KrakenAccount:
     """`actions` by the method's name; they raise `OrderRefusedError` with Kraken's own text."""
 
-    def __init__(self, exchange: Exchange, auth: Authenticator, faults: FaultSwitch) -> None:
-        self._exchange = exchange
-        self._auth = auth
-        self._faults = faults
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._exchange = desk.exchange
+        self._faults = desk.faults
+        history = History(desk.exchange)
         self.actions: dict[str, Callable[[Parameters], Awaitable[Any]]] = {
             "GetWebSocketsToken": self._token,
             "Balance": self._balance,
+            "BalanceEx": self._balance_ex,
             "TradeBalance": self._trade_balance,
             "TradeVolume": self._trade_volume,
             "AddOrder": self._add_order,
             "CancelOrder": self._cancel_order,
             "CancelAll": self._cancel_all,
-            "OpenOrders": self._open_orders,
-            "ClosedOrders": self._closed_orders,
-            "QueryOrders": self._query_orders,
-            "QueryTrades": self._query_trades,
-            "TradesHistory": self._trades_history,
+            "OpenOrders": history.open_orders,
+            "ClosedOrders": history.closed_orders,
+            "QueryOrders": history.query_orders,
+            "QueryTrades": history.query_trades,
+            "TradesHistory": history.trades_history,
         }
 
+    def occasion(self, method: str, given: Parameters) -> Where:
+        """Return what a call is about, as far as that can be told."""
+        order = self._exchange.orders.get(given.get("txid", ""))
+        if order is not None:
+            return Where(order.pair.symbol, order.wanted.side.value, method)
+        pairs = self._exchange.pairs.values()
+        symbol = next((p.symbol for p in pairs if given.get("pair") in p.names()), None)
+        return Where(symbol, given.get("type") if method == "AddOrder" else None, method)
+
+    def admit(self, occasion: Where) -> None:
+        """Raise `OrderRefusedError` if a call is refused before it is looked at."""
+        for name, text in _REFUSALS:
+            if self._faults.strikes(name, occasion):
+                raise OrderRefusedError(text)
+        self._desk.limits.call(occasion.method or "")
+
     async def _token(self, _: Parameters) -> dict[str, Any]:
-        return {"token": self._auth.new_token(), "expires": int(TOKEN_LIFE.total_seconds())}
+        token = self._desk.auth.new_token()
+        return {"token": token, "expires": int(TOKEN_LIFE.total_seconds())}
 
     async def _balance(self, _: Parameters) -> dict[str, str]:
-        return {asset: f"{amount:.10f}" for asset, amount in self._exchange.balances.items()}
+        return {asset: f"{amount:.10f}" for asset, amount in self._listed().items()}
+
+    async def _balance_ex(self, _: Parameters) -> dict[str, dict[str, str]]:
+        return {
+            asset: {"balance": f"{amount:.10f}", "hold_trade": f"{self._held(asset):.10f}"}
+            for asset, amount in self._listed().items()
+        }
+
+    def _held(self, asset: str) -> Decimal:
+        whole = self._exchange.balances.get(asset, Decimal(0))
+        return whole - self._exchange.available(asset)
+
+    def _listed(self) -> dict[str, Decimal]:
+        """Return the balances as the account's owner sees them."""
+        amounts = dict(self._exchange.balances)
+        lag = self._faults.struck(FaultName.KRAKEN_BALANCE_LAG)
+        if lag is not None:
+            seconds = _LAG_S if lag.amount is None else lag.amount
+            since = self._exchange.clock() - timedelta(seconds=seconds)
+            _without(amounts, [trade for trade in self._exchange.trades if trade.at > since])
+        earning = self._faults.struck(FaultName.KRAKEN_EARN_BALANCE)
+        if earning is None:
+            return amounts
+        share = Decimal(str(_EARN_SHARE if earning.amount is None else earning.amount))
+        earned = {asset: cut(amount * share, LOT_DECIMALS) for asset, amount in amounts.items()}
+        names = asset_names(self._exchange.pairs.values())
+        kept = {asset: amount - earned[asset] for asset, amount in amounts.items()}
+        return kept | {f"{names.get(a, a)}.F": amount for a, amount in earned.items()}
 
     async def _trade_balance(self, _: Parameters) -> dict[str, str]:
         """Return the account's value in dollars: everything else is about margin, and zero."""
@@ -74,36 +149,54 @@ class KrakenAccount:
         return answer | {"fees_maker": schedule(fees.maker)}
 
     async def _add_order(self, given: Parameters) -> dict[str, Any]:
-        wanted = self._wanted(given)
-        await asyncio.sleep(ORDER_LATENCY_S)
-        order = self._exchange.add(wanted)
-        # The answer leaves before the order's messages, as it mostly does at Kraken.
-        asyncio.get_running_loop().call_later(ORDER_LATENCY_S, self._exchange.work, order)
-        if self._faults.strikes(FaultName.KRAKEN_ACCEPTED_520):
-            raise AcceptedButLostError
-        text = describe(order.wanted, order.pair.altname, order.pair.price_decimals)
-        return {"descr": {"order": text}, "txid": [order.id]}
-
-    def _wanted(self, given: Parameters) -> NewOrder:
         pair = self._exchange.find_pair(given.get("pair", ""))
-        kind = _argument(given, "ordertype", OrderType)
-        return NewOrder(
-            pair=pair,
-            side=_argument(given, "type", Side),
-            order_type=kind,
-            size=_argument(given, "volume", _amount),
-            limit=_argument(given, "price", _amount) if kind is OrderType.LIMIT else None,
-            userref=_argument({"userref": "0", **given}, "userref", int),
-            post_only="post" in given.get("oflags", "").split(","),
-            trigger=_argument(given, "price", _amount) if kind is OrderType.STOP_LOSS else None,
-        )
+        wanted = new_order(given, pair, self._exchange.clock())
+        latest = deadline(given, self._exchange.clock())
+        where = Where(pair.symbol, wanted.side.value, "AddOrder")
+        await asyncio.sleep(ORDER_LATENCY_S)
+        self._refuse_order(where)
+        in_time = wanted.order_type is OrderType.LIMIT and wanted.post_only
+        if not in_time and self._faults.strikes(FaultName.KRAKEN_POST_ONLY, where):
+            raise OrderRefusedError("EService:Market in post_only mode")
+        if latest is not None and self._exchange.clock() > latest:
+            raise OrderRefusedError("EService:Deadline elapsed")
+        answer: dict[str, Any] = {
+            "descr": {"order": describe(wanted, pair.altname, pair.price_decimals)}
+        }
+        if flag(given, "validate"):
+            self._exchange.check(wanted)
+            return answer
+        self._desk.limits.add(pair.symbol, self._exchange.orders)
+        order = self._exchange.add(wanted)
+        await self._start(order, where)
+        return answer | {"txid": [order.id]}
+
+    async def _start(self, order: Order, where: Where) -> None:
+        """Have an accepted order worked: its answer mostly leaves before its messages."""
+        early = self._faults.struck(FaultName.KRAKEN_EARLY_FILL, where)
+        if early is None:
+            work = self._exchange.work
+            asyncio.get_running_loop().call_later(ORDER_LATENCY_S, work, order)
+            return
+        self._exchange.work(order)
+        await self._desk.timer.sleep(_EARLY_S if early.amount is None else early.amount)
+
+    def _refuse_order(self, where: Where) -> None:
+        for name, text in _ORDER_REFUSALS:
+            if self._faults.strikes(name, where):
+                raise OrderRefusedError(text)
 
     async def _cancel_order(self, given: Parameters) -> dict[str, Any]:
-        name = given.get("txid", "")
-        mine = [o.id for o in self._exchange.open_orders() if str(o.wanted.userref) == name]
-        chosen = mine or [name]
-        for order_id in chosen:
-            self._exchange.cancel(order_id)
+        name = given.get("txid", given.get("cl_ord_id", ""))
+        chosen = [o for o in self._exchange.open_orders() if name in _names(o)]
+        if not chosen:
+            raise OrderRefusedError("EOrder:Unknown order")
+        for order in chosen:
+            where = Where(order.pair.symbol, order.wanted.side.value, "CancelOrder")
+            if self._faults.strikes(FaultName.KRAKEN_ORDER_RATE_LIMIT, where):
+                raise OrderRefusedError("EOrder:Rate limit exceeded")
+            self._desk.limits.cancel(order)
+            self._exchange.cancel(order.id)
         return {"count": len(chosen)}
 
     async def _cancel_all(self, _: Parameters) -> dict[str, Any]:
@@ -112,49 +205,15 @@ class KrakenAccount:
             self._exchange.cancel(order.id)
         return {"count": len(chosen)}
 
-    async def _open_orders(self, given: Parameters) -> dict[str, Any]:
-        return {"open": _listed(self._exchange.open_orders(), given)}
 
-    async def _closed_orders(self, given: Parameters) -> dict[str, Any]:
-        ended = [order for order in self._exchange.orders.values() if not order.live]
-        listed = _listed(reversed(ended), given)
-        return {"closed": listed, "count": len(listed)}
-
-    async def _query_orders(self, given: Parameters) -> dict[str, Any]:
-        names = given.get("txid", "").split(",")
-        if any(name not in self._exchange.orders for name in names):
-            raise OrderRefusedError("EOrder:Unknown order")
-        return {name: rest_order(self._exchange.orders[name]) for name in names}
-
-    async def _query_trades(self, given: Parameters) -> dict[str, Any]:
-        trades = {trade.id: trade for trade in self._exchange.trades}
-        names = given.get("txid", "").split(",")
-        if any(name not in trades for name in names):
-            raise OrderRefusedError("EOrder:Invalid order")
-        return {name: rest_trade(trades[name]) for name in names}
-
-    async def _trades_history(self, given: Parameters) -> dict[str, Any]:
-        trades = self._exchange.trades[::-1]
-        first = _argument({"ofs": "0", **given}, "ofs", int)
-        page = trades[first : first + 50]
-        return {"trades": {t.id: rest_trade(t) for t in page}, "count": len(trades)}
+def _names(order: Order) -> set[str | None]:
+    """Return what a cancellation may call an order: its id, its number, its name."""
+    return {order.id, str(order.wanted.userref), order.wanted.name}
 
 
-def _amount(text: str) -> Decimal:
-    amount = Decimal(text)
-    if not amount.is_finite() or amount <= 0:
-        raise ValueError(text)
-    return amount
-
-
-def _argument[T](given: Parameters, name: str, convert: Callable[[str], T]) -> T:
-    try:
-        return convert(given[name])
-    except (KeyError, ValueError, InvalidOperation):
-        raise OrderRefusedError(f"EGeneral:Invalid arguments:{name}") from None
-
-
-def _listed(orders: Iterable[Order], given: Parameters) -> dict[str, Any]:
-    userref = given.get("userref")
-    chosen = (o for o in orders if userref is None or str(o.wanted.userref) == userref)
-    return {order.id: rest_order(order) for order in chosen}
+def _without(amounts: dict[str, Decimal], trades: list[Trade]) -> None:
+    """Take trades out of balances."""
+    for trade in trades:
+        sign = 1 if trade.wanted.buy else -1
+        amounts[trade.pair.base_asset] -= sign * trade.size
+        amounts[trade.pair.quote_asset] += sign * trade.cost + trade.fee

@@ -20,11 +20,12 @@ class AuthRefusedError(Exception):
 
 @dataclass(slots=True)
 class Authenticator:
-    """One key; a nonce may lag the highest seen by `NONCE_WINDOW`, once."""
+    """One key; a nonce may lag the highest seen by the key's nonce window, once."""
 
     key: str
     secret: str = field(repr=False)
     clock: Callable[[], datetime]
+    nonce_window: int = NONCE_WINDOW
     _seen: set[int] = field(default_factory=set)
     _tokens: dict[str, datetime] = field(default_factory=dict)
 
@@ -49,6 +50,10 @@ class Authenticator:
         """Tell whether a token may open a subscription now."""
         return isinstance(token, str) and self._tokens.get(token, self.clock()) > self.clock()
 
+    def forget_tokens(self) -> None:
+        """Let every token expire at once; subscriptions that there are go on."""
+        self._tokens.clear()
+
     def _sign(self, path: str, nonce: str, body: str) -> str:
         try:
             secret = base64.b64decode(self.secret, validate=True)
@@ -62,6 +67,6 @@ class Authenticator:
         if not text.isdigit():
             raise AuthRefusedError("EAPI:Invalid nonce")
         nonce, highest = int(text), max(self._seen, default=0)
-        if nonce in self._seen or nonce < highest - NONCE_WINDOW:
+        if nonce in self._seen or nonce < highest - self.nonce_window:
             raise AuthRefusedError("EAPI:Invalid nonce")
-        self._seen = {n for n in self._seen if n >= highest - NONCE_WINDOW} | {nonce}
+        self._seen = {n for n in self._seen if n >= highest - self.nonce_window} | {nonce}

@@ -37,12 +37,13 @@ class Book:
 
     Rungs keep their prices while the market moves, so that most levels stay as they are; each
     one's size changes every `churn_s` seconds, at its own moment. What was taken is there again
-    after the next `follow`. `thin` shares every size: set it to make a market thin.
+    after the next `follow`. `thin` shares every size, `thin_asks` and `thin_bids` those of one
+    side: set them to make a market thin.
     """
 
     def __init__(self, pair: Pair, shape: BookShape | None = None) -> None:
         self.pair = pair
-        self.thin = 1.0
+        self.thin = self.thin_asks = self.thin_bids = 1.0
         self.asks: Sizes = {}
         self.bids: Sizes = {}
         self._shape = shape or BookShape()
@@ -59,8 +60,10 @@ class Book:
         first_ask = ceil(round(price * (1 + half_spread) / rung, 6))
         first_bid = floor(round(price * (1 - half_spread) / rung, 6))
         levels = self._shape.levels
-        self.asks = self._side(range(first_ask, first_ask + levels), now_s)
-        self.bids = self._side(range(first_bid, max(first_bid - levels, 0), -1), now_s)
+        asks = range(first_ask, first_ask + levels)
+        bids = range(first_bid, max(first_bid - levels, 0), -1)
+        self.asks = self._side(asks, now_s, self.thin * self.thin_asks)
+        self.bids = self._side(bids, now_s, self.thin * self.thin_bids)
 
     def against(self, *, buy: bool) -> Sizes:
         """Return the levels that an order trades with, best first."""
@@ -80,15 +83,15 @@ class Book:
         if not levels[price]:
             del levels[price]
 
-    def _side(self, rungs: Iterable[int], now_s: float) -> Sizes:
+    def _side(self, rungs: Iterable[int], now_s: float, share: float) -> Sizes:
         decimals = self.pair.price_decimals
         prices = (Decimal(rung * self._rung_ticks).scaleb(-decimals) for rung in rungs)
-        return {price: self._size(price, now_s) for price in prices}
+        return {price: self._size(price, now_s, share) for price in prices}
 
-    def _size(self, price: Decimal, now_s: float) -> Decimal:
+    def _size(self, price: Decimal, now_s: float, share: float) -> Decimal:
         name = f"{self._shape.seed} {self.pair.symbol} {price}"
         epoch = floor(now_s / self._shape.churn_s + _chance(name))
-        quote = self._shape.level_quote * self.thin * (0.4 + 1.2 * _chance(f"{name} {epoch}"))
+        quote = self._shape.level_quote * share * (0.4 + 1.2 * _chance(f"{name} {epoch}"))
         lots = round(quote / float(price) * 10**LOT_DECIMALS)
         return Decimal(max(1, lots)).scaleb(-LOT_DECIMALS)
 

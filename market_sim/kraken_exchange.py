@@ -7,7 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from market_sim.faults import FaultSwitch
 from market_sim.kraken_book import Book, BookShape, Take
+from market_sim.kraken_fates import Fates
 from market_sim.kraken_ledger import Ledger
 from market_sim.kraken_orders import (
     Listeners,
@@ -17,6 +19,7 @@ from market_sim.kraken_orders import (
     OrderStatus,
     OrderStep,
     PublicTrade,
+    TimeInForce,
     Trade,
 )
 from market_sim.kraken_pairs import (
@@ -58,6 +61,7 @@ class Exchange:
         fees: Fees,
         clock: Callable[[], datetime],
         shape: BookShape | None = None,
+        faults: FaultSwitch | None = None,
     ) -> None:
         now = clock()
         shape = shape or BookShape()
@@ -71,6 +75,7 @@ class Exchange:
         self.listeners = Listeners()
         self._ledger = Ledger(balances)
         self._prices = prices
+        self._fates = Fates(faults or FaultSwitch(clock=clock))
         self._order_numbers = itertools.count(1)
         self._trade_numbers = itertools.count(1)
         self.follow_prices()
@@ -100,23 +105,31 @@ class Exchange:
         """Move every book to the price of now and fill the waiting orders that it reaches."""
         now = self.clock()
         for symbol, book in self.books.items():
-            book.follow(self._prices.price_at(symbol, now), now.timestamp())
+            book.thin_asks, book.thin_bids = self._fates.thinness(symbol)
+            price = self._fates.price(symbol, self._prices.price_at(symbol, now))
+            book.follow(price, now.timestamp())
             for trade in self.tape.others(book, now):
                 self._print(trade)
         for order in self.open_orders():
-            if order.status is OrderStatus.OPEN and self._triggered(order):
+            expires = order.wanted.expires_at
+            if expires is not None and expires <= now:
+                self._end(order, OrderStatus.EXPIRED, "Expired")
+            elif self._rejected(order) or order.status is not OrderStatus.OPEN:
+                continue
+            elif self._triggered(order):
                 self._match(order, maker=order.wanted.limit is not None)
 
     def add(self, wanted: NewOrder) -> Order:
         """Accept an order without working it; raise `OrderRefusedError` if Kraken would not."""
         wanted = replace(wanted, size=cut(wanted.size, LOT_DECIMALS))
-        self._check(wanted)
+        self.check(wanted)
         number = next(self._order_numbers)
         order = Order(
             id=f"O{number:05d}-SIMUL-{number:06d}",
             wanted=wanted,
             opened_at=self.clock(),
             reserved=self._reserve(wanted),
+            fate=self._fates.of(wanted, self.clock()),
         )
         self.orders[order.id] = order
         return order
@@ -126,6 +139,8 @@ class Exchange:
         if not order.live:
             return
         self.listeners.order_changed(order, OrderStep.NEW)
+        if self._rejected(order):
+            return
         order.status = OrderStatus.OPEN
         self.listeners.order_changed(order, OrderStep.OPEN)
         if order.wanted.post_only and self._crosses(order):
@@ -140,8 +155,11 @@ class Exchange:
             raise OrderRefusedError("EOrder:Unknown order")
         self._end(order, OrderStatus.CANCELED, "User requested")
 
-    def _check(self, wanted: NewOrder) -> None:
+    def check(self, wanted: NewOrder) -> None:
+        """Raise `OrderRefusedError` if Kraken would not accept the order now."""
         pair = wanted.pair
+        if wanted.name and any(o.wanted.name == wanted.name for o in self.open_orders()):
+            raise OrderRefusedError("EGeneral:Invalid arguments:cl_ord_id")
         if wanted.size < pair.minimum_size:
             raise OrderRefusedError("EGeneral:Invalid arguments:volume minimum not met")
         if wanted.price is not None and (wanted.price <= 0 or wanted.price % pair.tick):
@@ -173,18 +191,34 @@ class Exchange:
         return bool(book.within(buy=order.buy, limit=order.wanted.limit))
 
     def _triggered(self, order: Order) -> bool:
-        trigger = order.wanted.trigger
-        if trigger is None or order.filled:
-            return True
-        best = next(iter(self.books[order.pair.symbol].against(buy=order.buy)), None)
-        return best is not None and (best >= trigger if order.buy else best <= trigger)
+        """Tell whether the best or the last price has reached a stop; once is for ever."""
+        trigger, symbol = order.wanted.trigger, order.pair.symbol
+        if trigger is not None and not order.triggered:
+            best = next(iter(self.books[symbol].against(buy=order.buy)), trigger)
+            seen = (self.tape.last[symbol].price, best)
+            order.triggered = max(seen) >= trigger if order.buy else min(seen) <= trigger
+        return trigger is None or order.triggered
+
+    def _rejected(self, order: Order) -> bool:
+        """Cancel an order that the engine has taken but does not want, and tell whether it has."""
+        at = order.fate.rejected_at
+        if at is None or at > self.clock():
+            return False
+        self._end(order, OrderStatus.CANCELED, "Order rejected")
+        return True
 
     def _match(self, order: Order, *, maker: bool) -> None:
+        fate = order.fate
+        if fate.rejected_at or (fate.fills_from and fate.fills_from > self.clock()):
+            return
         book, limit = self.books[order.pair.symbol], order.wanted.limit
         for price, offered in book.within(buy=order.buy, limit=limit):
+            left = self._fates.fillable(order)
+            if not left:
+                break
             # A waiting order trades at its own price, not at the better one that reached it.
             at = limit if maker and limit is not None else price
-            size = self._affordable(order, at, min(offered, order.remaining))
+            size = self._affordable(order, at, min(offered, left))
             if not size:
                 self._end(order, OrderStatus.CANCELED, "Insufficient funds")
                 return
@@ -193,6 +227,8 @@ class Exchange:
             if not order.remaining:
                 self._end(order, OrderStatus.CLOSED, None)
                 return
+        if fate.canceled_at_share or order.wanted.time_in_force is TimeInForce.IOC:
+            self._end(order, OrderStatus.CANCELED, "Insufficient liquidity")
 
     def _affordable(self, order: Order, price: Decimal, size: Decimal) -> Decimal:
         """Return the part of `size` that the account can pay: a market order may run dry."""

@@ -1,7 +1,7 @@
 """Orders and trades as the matching engine keeps them; sizes in base, money in quote units."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -31,6 +31,15 @@ class OrderStatus(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+class TimeInForce(StrEnum):
+    """How long an order stays: until cancelled, not at all, or until a moment."""
+
+    GTC = "GTC"
+    IOC = "IOC"
+    GTD = "GTD"
 
 
 class OrderStep(StrEnum):
@@ -48,7 +57,7 @@ class OrderRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """What a client asks for; `trigger` is a stop-loss order's price."""
+    """What a client asks for; `trigger` is a stop-loss order's price, `name` its `cl_ord_id`."""
 
     pair: Pair
     side: Side
@@ -58,6 +67,9 @@ class NewOrder:
     userref: int = 0
     post_only: bool = False
     trigger: Decimal | None = None
+    name: str | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expires_at: datetime | None = None
 
     @property
     def buy(self) -> bool:
@@ -68,6 +80,16 @@ class NewOrder:
     def price(self) -> Decimal | None:
         """The one price that it names: a limit, a trigger, or None."""
         return self.trigger if self.limit is None else self.limit
+
+
+@dataclass(slots=True)
+class Fate:
+    """What a fault has in store for an order: no fill before a moment, rejection, a share only."""
+
+    fills_from: datetime | None = None
+    rejected_at: datetime | None = None
+    share: Decimal = Decimal(1)
+    canceled_at_share: bool = False
 
 
 @dataclass(slots=True)
@@ -84,6 +106,8 @@ class Order:
     fee: Decimal = Decimal(0)
     closed_at: datetime | None = None
     reason: str | None = None
+    triggered: bool = False
+    fate: Fate = field(default_factory=Fate)
 
     @property
     def pair(self) -> Pair:

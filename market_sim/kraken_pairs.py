@@ -1,5 +1,6 @@
 """Kraken's names and limits of each pair, derived from the symbol and its price."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from math import floor, log10
@@ -110,6 +111,15 @@ def asset_of(currency: str) -> str:
     if name in _LEGACY_COINS:
         return "X" + name
     return "Z" + name if name in _LEGACY_MONEY else name
+
+
+def asset_names(pairs: Iterable[Pair]) -> dict[str, str]:
+    """Return the alternative name of each asset: `XBT` for `XXBT`, `USD` for `ZUSD`."""
+    names: dict[str, str] = {}
+    for pair in pairs:
+        base, quote = pair.wsname.split("/")
+        names |= {pair.base_asset: base, pair.quote_asset: quote}
+    return names
 
 
 def cut(amount: Decimal, decimals: int) -> Decimal:

@@ -1,17 +1,19 @@
 """Kraken's REST interface: the public questions, and the frame of both kinds."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from market_sim.faults import FaultName, FaultSwitch
-from market_sim.kraken_account import AcceptedButLostError, KrakenAccount
-from market_sim.kraken_auth import Authenticator, AuthRefusedError
-from market_sim.kraken_exchange import Exchange
+from market_sim.faults import FaultName, Where
+from market_sim.kraken_account import Desk, KrakenAccount
+from market_sim.kraken_auth import AuthRefusedError
+from market_sim.kraken_gateway import Body, Gateway
 from market_sim.kraken_orders import OrderRefusedError
-from market_sim.kraken_pairs import COST_DECIMALS, LOT_DECIMALS, Pair
+from market_sim.kraken_pairs import COST_DECIMALS, LOT_DECIMALS, Pair, asset_names
+from market_sim.kraken_status import system_status
 
 Parameters = Mapping[str, str]
 _BOOK_LEVELS = 100
@@ -21,11 +23,12 @@ _SHOWN_DECIMALS = {"ZUSD": 2, "ZEUR": 2}
 class KrakenRest:
     """Serves one exchange and one account."""
 
-    def __init__(self, exchange: Exchange, auth: Authenticator, faults: FaultSwitch) -> None:
-        self._exchange = exchange
-        self._auth = auth
-        self._faults = faults
-        self._account = KrakenAccount(exchange, auth, faults)
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._exchange = desk.exchange
+        self._faults = desk.faults
+        self._account = KrakenAccount(desk)
+        self._gateway = Gateway(desk.faults, desk.timer)
         self._questions: dict[str, Callable[[Parameters], Any]] = {
             "Time": self._time,
             "SystemStatus": self._system_status,
@@ -44,31 +47,41 @@ class KrakenRest:
         ]
 
     async def _public(self, request: web.Request) -> web.Response:
-        answer = self._questions.get(request.match_info["method"])
-        if answer is None:
-            return _refusal("EGeneral:Unknown method")
-        try:
-            return _answer(answer(dict(request.query)))
-        except OrderRefusedError as error:
-            return _refusal(str(error))
+        method = request.match_info["method"]
+        occasion = Where(method=method)
+
+        async def answer() -> Body:
+            question = self._questions.get(method)
+            if question is None:
+                return {"error": ["EGeneral:Unknown method"]}
+            if self._faults.strikes(FaultName.KRAKEN_TOO_MANY_REQUESTS, occasion):
+                return {"error": ["EGeneral:Too many requests"]}
+            await self._gateway.hold(occasion)
+            try:
+                return {"error": [], "result": question(dict(request.query))}
+            except OrderRefusedError as error:
+                return {"error": [str(error)]}
+
+        return await self._gateway.carry(request, occasion, answer)
 
     async def _private(self, request: web.Request) -> web.Response:
+        method, body = request.match_info["method"], await request.text()
+        occasion = self._account.occasion(method, dict(parse_qsl(body)))
         key, signature = request.headers.get("API-Key", ""), request.headers.get("API-Sign", "")
-        try:
-            given = self._auth.check(request.path, await request.text(), key, signature)
-            return await self._asked(request.match_info["method"], given)
-        except (AuthRefusedError, OrderRefusedError) as error:
-            return _refusal(str(error))
-        except AcceptedButLostError:
-            return web.Response(status=520, text="error code: 520")
 
-    async def _asked(self, method: str, given: Parameters) -> web.Response:
-        action: Callable[[Parameters], Awaitable[Any]] | None = self._account.actions.get(method)
-        if action is None:
-            return _refusal("EGeneral:Unknown method")
-        if self._faults.strikes(FaultName.KRAKEN_BUSY):
-            return _refusal("EService:Busy")
-        return _answer(await action(given))
+        async def answer() -> Body:
+            try:
+                given = self._desk.auth.check(request.path, body, key, signature)
+                action = self._account.actions.get(method)
+                if action is None:
+                    return {"error": ["EGeneral:Unknown method"]}
+                self._account.admit(occasion)
+                await self._gateway.hold(occasion)
+                return {"error": [], "result": await action(given)}
+            except (AuthRefusedError, OrderRefusedError) as error:
+                return {"error": [str(error)]}
+
+        return await self._gateway.carry(request, occasion, answer)
 
     def _time(self, _: Parameters) -> dict[str, Any]:
         now = self._exchange.clock()
@@ -79,12 +92,11 @@ class KrakenRest:
 
     def _system_status(self, _: Parameters) -> dict[str, str]:
         now = self._exchange.clock()
-        return {"status": "online", "timestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"status": system_status(self._faults), "timestamp": stamp}
 
     def _assets(self, _: Parameters) -> dict[str, Any]:
-        pairs = self._exchange.pairs.values()
-        names = {p.base_asset: p.altname.removesuffix(_quote(p)) for p in pairs}
-        names |= {p.quote_asset: _quote(p) for p in pairs}
+        names = asset_names(self._exchange.pairs.values())
         return {asset: _asset(asset, name) for asset, name in names.items()}
 
     def _asset_pairs(self, given: Parameters) -> dict[str, Any]:
@@ -137,10 +149,6 @@ class KrakenRest:
         }
 
 
-def _quote(pair: Pair) -> str:
-    return pair.wsname.split("/")[1]
-
-
 def _asset(asset: str, altname: str) -> dict[str, Any]:
     return {
         "aclass": "currency",
@@ -149,11 +157,3 @@ def _asset(asset: str, altname: str) -> dict[str, Any]:
         "display_decimals": _SHOWN_DECIMALS.get(asset, COST_DECIMALS),
         "status": "enabled",
     }
-
-
-def _answer(result: Any) -> web.Response:
-    return web.json_response({"error": [], "result": result})
-
-
-def _refusal(error: str) -> web.Response:
-    return web.json_response({"error": [error]})

@@ -8,12 +8,15 @@ from decimal import Decimal
 
 from aiohttp import web
 
-from market_sim.faults import FaultSwitch
-from market_sim.kraken_auth import Authenticator
+from market_sim.faults import FaultName, FaultSwitch
+from market_sim.kraken_account import Desk
+from market_sim.kraken_auth import NONCE_WINDOW, Authenticator
 from market_sim.kraken_book import BookShape
 from market_sim.kraken_exchange import Exchange, PriceSource
+from market_sim.kraken_limits import Limits, Tier
 from market_sim.kraken_pairs import Fees
 from market_sim.kraken_rest import KrakenRest
+from market_sim.kraken_timer import Timer
 from market_sim.kraken_ws import KrakenStream
 
 TEST_KEY = "stand-in-key"
@@ -31,7 +34,8 @@ class KrakenSettings:
 
     `secret` is base64, as Kraken gives it. Fees are shares of the traded value; the
     defaults are Kraken's of years ago, which the bot reckons with too. A new account there pays
-    0.0040 and 0.0025 now.
+    0.0040 and 0.0025 now. `nonce_window` is a setting of a key, 0 where nobody has changed it.
+    With a `tier` calls and orders are counted as Kraken counts them. `seed` is that of the faults.
     """
 
     key: str = TEST_KEY
@@ -42,6 +46,9 @@ class KrakenSettings:
     book: BookShape = field(default_factory=BookShape)
     refresh_hz: float = 5.0
     host: str = "127.0.0.1"
+    nonce_window: int = NONCE_WINDOW
+    tier: Tier | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +69,16 @@ class KrakenStandIn:
         clock: Callable[[], datetime],
         faults: FaultSwitch | None = None,
     ) -> None:
-        self.faults = faults or FaultSwitch()
+        self.faults = faults or FaultSwitch(settings.seed, clock)
         fees = Fees(settings.taker_fee, settings.maker_fee)
-        self.exchange = Exchange(prices, settings.balances, fees, clock, settings.book)
-        auth = Authenticator(settings.key, settings.secret, clock)
+        self.exchange = Exchange(prices, settings.balances, fees, clock, settings.book, self.faults)
+        self.auth = Authenticator(settings.key, settings.secret, clock, settings.nonce_window)
+        self.limits = Limits(settings.tier, clock)
         self._settings = settings
-        self._rest = KrakenRest(self.exchange, auth, self.faults)
-        self._stream = KrakenStream(self.exchange, auth, self.faults)
+        self._timer = Timer(clock)
+        desk = Desk(self.exchange, self.auth, self.faults, self.limits, self._timer)
+        self._rest = KrakenRest(desk)
+        self._stream = KrakenStream(self.exchange, self.auth, self.faults)
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -100,7 +110,9 @@ class KrakenStandIn:
 
     def refresh(self) -> None:
         """Move the books to the price of now, fill what it reaches, and tell the subscribers."""
-        self.exchange.follow_prices()
+        self._timer.tick()
+        if self.faults.active(FaultName.KRAKEN_MAINTENANCE) is None:
+            self.exchange.follow_prices()
         self._stream.publish_books()
 
 

@@ -34,11 +34,11 @@ def rest_order(order: Order) -> dict[str, Any]:
     decimals = order.pair.price_decimals
     details: dict[str, Any] = {
         "refid": None,
-        "userref": order.wanted.userref,
+        **_client_names(order.wanted),
         "status": order.status.value,
         "opentm": order.opened_at.timestamp(),
         "starttm": 0,
-        "expiretm": 0,
+        "expiretm": order.wanted.expires_at.timestamp() if order.wanted.expires_at else 0,
         "descr": {
             **_description(order, order.pair.altname, decimals),
             "leverage": "none",
@@ -52,6 +52,8 @@ def rest_order(order: Order) -> dict[str, Any]:
     del details["avg_price"]
     if order.closed_at is not None:
         details |= {"closetm": order.closed_at.timestamp(), "reason": order.reason}
+    if order.triggered:
+        details["misc"] = "stopped"
     return details
 
 
@@ -59,7 +61,7 @@ def stream_order(order: Order, step: OrderStep) -> dict[str, Any]:
     """Return what openOrders says of a step: a new order whole, later only what changes."""
     if step is OrderStep.NEW:
         return stream_order_whole(order)
-    userref: dict[str, Any] = {"userref": order.wanted.userref}
+    userref = _client_names(order.wanted)
     if step is OrderStep.OPEN:
         return {"status": order.status.value} | userref
     executed: dict[str, Any] = _executed(order, order.pair.stream_decimals) | userref
@@ -88,8 +90,8 @@ def stream_order_whole(order: Order) -> dict[str, Any]:
         "refid": None,
         "starttm": None,
         "status": order.status.value,
-        "timeinforce": "GTC",
-        "userref": order.wanted.userref,
+        "timeinforce": order.wanted.time_in_force.value,
+        **_client_names(order.wanted),
         "vol": _size(order.wanted.size),
     }
 
@@ -144,6 +146,11 @@ def checksum_of(rows: Iterable[tuple[str, str]]) -> str:
     """Return the CRC32 of (price, size) texts: without the point and without leading zeros."""
     text = "".join(part.replace(".", "").lstrip("0") for row in rows for part in row)
     return str(crc32(text.encode()))
+
+
+def _client_names(wanted: NewOrder) -> dict[str, Any]:
+    names: dict[str, Any] = {"userref": wanted.userref}
+    return names if wanted.name is None else names | {"cl_ord_id": wanted.name}
 
 
 def _description(order: Order, pair_name: str, decimals: int) -> dict[str, str]:
