@@ -1,6 +1,7 @@
 """A Kraken stand-in whose prices and time the test sets, with a client on each interface."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,13 @@ class Session:
         if share is not None:
             self.prices.move("BTC-USD", share)
         self.kraken.refresh()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for what happens inside the stand-in."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 (nothing tells when it has happened)
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

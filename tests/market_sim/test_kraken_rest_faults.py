@@ -9,7 +9,7 @@ from aiohttp import ClientConnectionError, ContentTypeError
 
 from market_sim.faults import FaultName, Where
 from market_sim.kraken_server import KrakenSettings
-from tests.market_sim.kraken import BUY, LOW, SELL, Session, trading
+from tests.market_sim.kraken import BUY, LOW, SELL, Session, eventually, trading
 
 ADD = Where(method="AddOrder")
 SETTINGS = KrakenSettings(refresh_hz=0.001)
@@ -81,7 +81,7 @@ async def test_an_accepted_order_can_be_answered_with_an_error_a_page_or_half_an
     with pytest.raises(ContentTypeError):
         await session.rest.call("AddOrder", **BUY)
     faults.on(FaultName.KRAKEN_TRUNCATED_ANSWER, remaining=1)
-    with pytest.raises(ValueError, match="delimiter|Unterminated|Expecting"):
+    with pytest.raises(ValueError, match=r"delimiter|Unterminated|Expecting"):
         await session.rest.call("AddOrder", **BUY)
     assert len(session.exchange.orders) == 3
 
@@ -96,8 +96,7 @@ async def test_a_cancellation_s_answer_is_lost_where_it_is_asked_for(session: Se
 async def test_an_answer_waits_and_the_order_does_not(session: Session) -> None:
     session.kraken.faults.on(FaultName.KRAKEN_SLOW_ANSWER, amount=3, remaining=1, only=ADD)
     answer = asyncio.create_task(session.rest.call("AddOrder", **BUY))
-    while not session.exchange.trades:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: bool(session.exchange.trades))
     session.pass_time(2.9)
     await asyncio.sleep(0.01)
     assert not answer.done()
@@ -109,8 +108,7 @@ async def test_an_order_that_arrives_after_its_deadline_is_refused(session: Sess
     session.kraken.faults.on(FaultName.KRAKEN_SLOW_REQUEST, amount=6, remaining=1, only=ADD)
     latest = (session.clock() + timedelta(seconds=5)).isoformat().replace("+00:00", "Z")
     answer = asyncio.create_task(session.rest.refusal("AddOrder", **BUY, deadline=latest))
-    while not session.kraken.faults.happened:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: bool(session.kraken.faults.happened))
     session.pass_time(6)
     assert await answer == "EService:Deadline elapsed"
     assert session.exchange.orders == {}
