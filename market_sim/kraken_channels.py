@@ -18,9 +18,14 @@ _OUTBOX = 20_000
 
 @dataclass(slots=True, eq=False)
 class Client:
-    """A connection; `books` is the depth by symbol, `private` the sequence by channel."""
+    """A connection; `books` is the depth by symbol, `private` the sequence by channel.
+
+    `for_account` is whether it came to the private address.
+    """
 
     socket: web.WebSocketResponse
+    number: int = 0
+    for_account: bool = False
     books: dict[str, int] = field(default_factory=dict)
     trades: set[str] = field(default_factory=set)
     private: dict[str, int] = field(default_factory=dict)
@@ -30,6 +35,11 @@ class Client:
     def subscribed(self) -> bool:
         """Whether it listens to any channel."""
         return bool(self.books or self.trades or self.private)
+
+    @property
+    def confidential(self) -> bool:
+        """Whether it is a connection for an account's own channels."""
+        return self.for_account or bool(self.private)
 
     def remember(self, symbol: str, depth: int | None, *, leaving: bool) -> None:
         """Note that it listens to a book of `depth`, or to trades if None, or no longer does."""
@@ -52,6 +62,11 @@ class Client:
         if channel in self.private:
             self.private[channel] += 1
             self.send([content, channel, {"sequence": self.private[channel]}])
+
+    def skip_private(self, channel: str) -> None:
+        """Use up the number of a private message that is never sent."""
+        if channel in self.private:
+            self.private[channel] += 1
 
     def cut(self) -> None:
         """End the connection without a goodbye."""
@@ -76,17 +91,19 @@ def channel_id(number: int, channel: str) -> int:
 
 
 def book_messages(
-    pair: Pair, states: tuple[BookState, BookState], depth: int, now_s: float
+    pair: Pair, states: tuple[BookState, BookState], depth: int, now_s: float, *, both: bool = False
 ) -> list[list[dict[str, Any]]]:
     """Return the contents of the updates that take a client of `depth` from a state to the next.
 
-    One side a message, each with the checksum of the book after it. The side that makes room
-    goes first, so that no client ever sees a bid above an ask.
+    One side a message, each with the checksum of the book after it, or `both` in one with one
+    checksum. The side that makes room goes first, so that no client ever sees a bid above an ask.
     """
-    # Kraken sometimes puts both sides into one message, of which Hummingbot reads only the first.
     old, new = states
     asks = changes(old.asks, new.asks, depth, now_s)
     bids = changes(old.bids, new.bids, depth, now_s)
+    if both and asks and bids:
+        told = {"b": book_rows(pair, bids), "c": checksum(pair, new)}
+        return [[{"a": book_rows(pair, asks)}, told]]
     rising = bool(new.asks and old.asks) and new.asks[0].price > old.asks[0].price
     between = BookState(new.asks, old.bids) if rising else BookState(old.asks, new.bids)
     first, second = (("a", asks), ("b", bids)) if rising else (("b", bids), ("a", asks))

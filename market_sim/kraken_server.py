@@ -17,11 +17,12 @@ from market_sim.kraken_limits import Limits, Tier
 from market_sim.kraken_pairs import Fees
 from market_sim.kraken_rest import KrakenRest
 from market_sim.kraken_timer import Timer
-from market_sim.kraken_ws import KrakenStream
+from market_sim.kraken_ws import PRIVATE_PATH, KrakenStream
 
 TEST_KEY = "stand-in-key"
 TEST_SECRET = "c3RhbmQtaW4tc2VjcmV0"  # noqa: S105 - opens nothing but this stand-in
 _HEARTBEAT_S = 1.0
+_GOODBYE_S = 2.0
 
 
 def _starting_balances() -> Mapping[str, Decimal]:
@@ -35,7 +36,9 @@ class KrakenSettings:
     `secret` is base64, as Kraken gives it. Fees are shares of the traded value; the
     defaults are Kraken's of years ago, which the bot reckons with too. A new account there pays
     0.0040 and 0.0025 now. `nonce_window` is a setting of a key, 0 where nobody has changed it.
-    With a `tier` calls and orders are counted as Kraken counts them. `seed` is that of the faults.
+    With a `tier` calls and orders are counted as Kraken counts them. `two_sided` is
+    the share of the book updates that carry both sides in one message, as Kraken's sometimes do.
+    `seed` is that of the faults.
     """
 
     key: str = TEST_KEY
@@ -48,15 +51,17 @@ class KrakenSettings:
     host: str = "127.0.0.1"
     nonce_window: int = NONCE_WINDOW
     tier: Tier | None = None
+    two_sided: float = 0.02
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class KrakenAddresses:
-    """Where the stand-in listens; public and private streams share one address."""
+    """Where the stand-in listens; `ws_url` serves private channels too."""
 
     rest_url: str
     ws_url: str
+    ws_auth_url: str
 
 
 class KrakenStandIn:
@@ -78,18 +83,19 @@ class KrakenStandIn:
         self._timer = Timer(clock)
         desk = Desk(self.exchange, self.auth, self.faults, self.limits, self._timer)
         self._rest = KrakenRest(desk)
-        self._stream = KrakenStream(self.exchange, self.auth, self.faults)
+        self._stream = KrakenStream(desk, settings.two_sided)
+        self._port = 0
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> KrakenAddresses:
-        """Listen on a free port for REST and both streams."""
+        """Listen for REST and both streams: on a free port at first, later on the same."""
         application = web.Application()
         application.add_routes([*self._rest.routes(), *self._stream.routes()])
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GOODBYE_S)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._settings.host, 0).start()
-        address = f"{self._settings.host}:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, self._settings.host, self._port).start()
+        self._port = self._runner.addresses[0][1]
         repeated = (
             (self.refresh, 1 / self._settings.refresh_hz),
             (self._stream.beat, _HEARTBEAT_S),
@@ -97,13 +103,20 @@ class KrakenStandIn:
         self._tasks = [asyncio.create_task(_repeat(*work)) for work in repeated]
         for task in self._tasks:
             task.add_done_callback(_report)
-        return KrakenAddresses(f"http://{address}", f"ws://{address}/")
+        address = f"{self._settings.host}:{self._port}"
+        stream = f"ws://{address}/"
+        return KrakenAddresses(f"http://{address}", stream, stream + PRIVATE_PATH)
 
-    async def stop(self) -> None:
-        """Stop listening and say goodbye to every client."""
+    async def stop(self, *, rudely: bool = False) -> None:
+        """Stop listening and say goodbye to every client, or `rudely` cut them all.
+
+        The account is kept: after another `start` everything is as it was.
+        """
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if rudely:
+            self._stream.cut()
         await self._stream.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -113,7 +126,7 @@ class KrakenStandIn:
         self._timer.tick()
         if self.faults.active(FaultName.KRAKEN_MAINTENANCE) is None:
             self.exchange.follow_prices()
-        self._stream.publish_books()
+        self._stream.refresh()
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -2,57 +2,58 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from market_sim.faults import FaultName, FaultSwitch
-from market_sim.kraken_auth import Authenticator
-from market_sim.kraken_book import BookState, evolve
-from market_sim.kraken_channels import DEPTHS, Client, book_messages, channel_id
-from market_sim.kraken_exchange import Exchange
-from market_sim.kraken_orders import Order, OrderStep, PublicTrade, Trade
-from market_sim.kraken_pairs import Pair
-from market_sim.kraken_wire import (
-    book_snapshot,
-    public_trade,
-    stream_order,
-    stream_order_whole,
-    stream_trade,
-)
+from market_sim.faults import FaultName, Where
+from market_sim.kraken_account import Desk
+from market_sim.kraken_channels import DEPTHS, Client
+from market_sim.kraken_feeds import BookFeed, PrivateFeed
+from market_sim.kraken_orders import PublicTrade
+from market_sim.kraken_status import system_status
+from market_sim.kraken_wire import public_trade, stream_order_whole, stream_trade
 
+PRIVATE_PATH = "auth"
 _RECENT_TRADES = 50
 _PRIVATE = ("openOrders", "ownTrades")
+_DROP = {False: FaultName.KRAKEN_PUBLIC_DROP, True: FaultName.KRAKEN_PRIVATE_DROP}
+_DOWN = {False: FaultName.KRAKEN_PUBLIC_DOWN, True: FaultName.KRAKEN_PRIVATE_DOWN}
 
 
 class KrakenStream:
-    """Public and private channels on one address."""
+    """Public and private channels; each has an address, and both serve both."""
 
-    def __init__(self, exchange: Exchange, auth: Authenticator, faults: FaultSwitch) -> None:
-        self._exchange = exchange
-        self._auth = auth
-        self._faults = faults
+    def __init__(self, desk: Desk, two_sided: float) -> None:
+        self._exchange = desk.exchange
+        self._auth = desk.auth
+        self._faults = desk.faults
         self._clients: set[Client] = set()
         self._connections = 0
-        self._books = {symbol: BookState() for symbol in exchange.pairs}
-        exchange.listeners.order_changed = self._order_changed
-        exchange.listeners.traded = self._traded
-        exchange.listeners.printed = self._printed
-        self.publish_books()
+        self._status = system_status(desk.faults)
+        self._books = BookFeed(desk.exchange, desk.faults, two_sided)
+        private = PrivateFeed(self._clients, desk.faults, desk.timer)
+        desk.exchange.listeners.order_changed = private.order_changed
+        desk.exchange.listeners.traded = private.traded
+        desk.exchange.listeners.printed = self._printed
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the route for an aiohttp application."""
-        return [web.get("/", self.connect)]
+        """Return the routes for an aiohttp application."""
+        return [web.get("/", self.connect), web.get(f"/{PRIVATE_PATH}", self.connect)]
 
-    async def connect(self, request: web.Request) -> web.WebSocketResponse:
+    async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve one client until it leaves."""
+        for_account = request.path == f"/{PRIVATE_PATH}"
+        if self._faults.strikes(_DOWN[for_account]):
+            return web.Response(status=503, text="no connections now")
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        client = Client(socket)
         self._connections += 1
-        status = {"connectionID": 8_628_615_390_848_610_000 + self._connections}
-        client.send(status | {"event": "systemStatus", "status": "online", "version": "1.9.6"})
+        number = 8_628_615_390_848_610_000 + self._connections
+        client = Client(socket, number, for_account)
+        self._tell_status(client)
         self._clients.add(client)
         sender = asyncio.create_task(client.send_all())
         try:
@@ -66,24 +67,31 @@ class KrakenStream:
                 await sender
         return socket
 
-    def publish_books(self) -> None:
-        """Tell each subscriber how the books have changed since the last time."""
-        now_s = self._exchange.clock().timestamp()
-        for symbol, book in self._exchange.books.items():
-            old = self._books[symbol]
-            new = BookState(evolve(old.asks, book.asks, now_s), evolve(old.bids, book.bids, now_s))
-            self._books[symbol] = new
-            depths = {c.books[symbol] for c in self._clients if symbol in c.books}
-            for depth in depths:
-                messages = book_messages(book.pair, (old, new), depth, now_s)
-                for client in self._clients:
-                    if client.books.get(symbol) == depth:
-                        self._send_book(client, book.pair, messages)
+    def refresh(self) -> None:
+        """Tell subscribers of the books and the system's status; cut whom a fault cuts."""
+        for private in (False, True):
+            clients = [c for c in self._clients if c.confidential is private and c.subscribed]
+            struck = (self._faults.strikes(name) for name in (_DROP[private], _DOWN[private]))
+            if clients and any(struck):
+                self.cut(clients)
+        self._books.publish(self._clients)
+        status = system_status(self._faults)
+        if status != self._status:
+            self._status = status
+            for client in self._clients:
+                self._tell_status(client)
+
+    def cut(self, clients: Iterable[Client] | None = None) -> None:
+        """End connections, all of them if none are named, without a goodbye."""
+        for client in list(self._clients if clients is None else clients):
+            self._clients.discard(client)
+            client.cut()
 
     def beat(self) -> None:
         """Send everyone who listens to something a heartbeat."""
-        for client in self._clients:
-            if client.subscribed:
+        listening = [client for client in self._clients if client.subscribed]
+        if listening and not self._faults.strikes(FaultName.KRAKEN_NO_HEARTBEAT):
+            for client in listening:
                 client.send({"event": "heartbeat"})
 
     async def close(self) -> None:
@@ -127,19 +135,22 @@ class KrakenStream:
             client.send(status | {"errorMessage": problem, "status": "error"})
             return
         channel = f"book-{depth}" if name == "book" else "trade"
-        status |= {"channelID": channel_id(self._number(pair), channel), "channelName": channel}
+        status |= {"channelID": self._books.number(pair, channel), "channelName": channel}
         leaving = command["event"] == "unsubscribe"
         client.send(status | {"status": "unsubscribed" if leaving else "subscribed"})
         client.remember(pair.symbol, None if name == "trade" else depth, leaving=leaving)
         if name == "book" and not leaving:
-            snapshot = book_snapshot(pair, self._books[pair.symbol], depth)
-            self._send_book(client, pair, [[snapshot]])
+            self._books.greet(client, pair)
 
     def _private(self, client: Client, command: dict[str, Any], echo: dict[str, Any]) -> None:
         name = str(command["subscription"]["name"])
         status: dict[str, Any] = {"channelName": name, "event": "subscriptionStatus"} | echo
         status |= {"subscription": {"name": name}}
-        if not self._auth.token_valid(command["subscription"].get("token")):
+        if self._faults.strikes(FaultName.KRAKEN_PRIVATE_DOWN):
+            self.cut([client])
+            return
+        expired = self._faults.strikes(FaultName.KRAKEN_TOKEN_EXPIRED)
+        if expired or not self._auth.token_valid(command["subscription"].get("token")):
             refusal = {"errorMessage": "ESession:Invalid session", "status": "error"}
             client.send(status | refusal)
             return
@@ -157,28 +168,14 @@ class KrakenStream:
         recent = self._exchange.trades[-_RECENT_TRADES:]
         return [{trade.id: stream_trade(trade)} for trade in reversed(recent)]
 
-    def _order_changed(self, order: Order, step: OrderStep) -> None:
-        self._tell_private("openOrders", {order.id: stream_order(order, step)})
-
-    def _traded(self, trade: Trade) -> None:
-        if not self._faults.strikes(FaultName.KRAKEN_LOST_FILL):
-            self._tell_private("ownTrades", {trade.id: stream_trade(trade)})
-
-    def _tell_private(self, channel: str, content: dict[str, Any]) -> None:
-        for client in self._clients:
-            client.send_private(channel, [content])
-
     def _printed(self, trade: PublicTrade) -> None:
-        number = channel_id(self._number(trade.pair), "trade")
+        symbol, number = trade.pair.symbol, self._books.number(trade.pair, "trade")
+        if self._faults.active(FaultName.KRAKEN_FROZEN_BOOK, Where(symbol)) is not None:
+            return
         for client in self._clients:
-            if trade.pair.symbol in client.trades:
+            if symbol in client.trades:
                 client.send([number, [public_trade(trade)], "trade", trade.pair.wsname])
 
-    def _send_book(self, client: Client, pair: Pair, messages: list[list[Any]]) -> None:
-        channel = f"book-{client.books[pair.symbol]}"
-        for content in messages:
-            number = channel_id(self._number(pair), channel)
-            client.send([number, *content, channel, pair.wsname])
-
-    def _number(self, pair: Pair) -> int:
-        return list(self._exchange.pairs).index(pair.symbol)
+    def _tell_status(self, client: Client) -> None:
+        status = {"connectionID": client.number, "event": "systemStatus"}
+        client.send(status | {"status": system_status(self._faults), "version": "1.9.6"})

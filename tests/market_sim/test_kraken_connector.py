@@ -28,6 +28,8 @@ from market_sim.kraken_orders import OrderStatus
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings, KrakenStandIn
 from tests.market_sim.markets import SteadyPrices, utc_now
 
+# Hummingbot reads only half of an update that carries both sides.
+SETTINGS = KrakenSettings(two_sided=0)
 PATIENCE_S = 30
 PAIR = "BTC-USD"
 EVENTS = (
@@ -68,7 +70,7 @@ def prices() -> SteadyPrices:
 async def stand_in(
     monkeypatch: pytest.MonkeyPatch, prices: SteadyPrices
 ) -> AsyncIterator[KrakenStandIn]:
-    kraken = KrakenStandIn(prices, KrakenSettings(), utc_now)
+    kraken = KrakenStandIn(prices, SETTINGS, utc_now)
     addresses = await kraken.start()
     monkeypatch.setattr(kraken_constants, "BASE_URL", addresses.rest_url)
     monkeypatch.setattr(kraken_constants, "WS_URL", addresses.ws_url)
