@@ -1,0 +1,1 @@
+"""Hummingbot's Kraken connector, made careful where it loses money."""
