@@ -63,11 +63,6 @@ class Client:
             self.private[channel] += 1
             self.send([content, channel, {"sequence": self.private[channel]}])
 
-    def skip_private(self, channel: str) -> None:
-        """Use up the number of a private message that is never sent."""
-        if channel in self.private:
-            self.private[channel] += 1
-
     def cut(self) -> None:
         """End the connection without a goodbye."""
         transport = self.socket._req.transport if self.socket._req is not None else None

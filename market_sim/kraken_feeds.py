@@ -93,14 +93,15 @@ class PrivateFeed:
     def order_changed(self, order: Order, step: OrderStep) -> None:
         """Tell openOrders of a step."""
         where = Where(order.pair.symbol, order.wanted.side.value)
-        tell = partial(self._send, "openOrders", {order.id: stream_order(order, step)})
+        content = {order.id: stream_order(order, step)}
+        tell = partial(self._send, "openOrders", content, where)
         if not self._faults.strikes(FaultName.KRAKEN_LOST_ORDER_UPDATE, where):
             self._in_time(FaultName.KRAKEN_LATE_ORDER_UPDATE, where, tell)
 
     def traded(self, trade: Trade) -> None:
         """Tell ownTrades of a fill."""
         where = Where(trade.pair.symbol, trade.wanted.side.value)
-        tell = partial(self._send, "ownTrades", {trade.id: stream_trade(trade)})
+        tell = partial(self._send, "ownTrades", {trade.id: stream_trade(trade)}, where)
         if self._faults.strikes(FaultName.KRAKEN_LOST_FILL, where):
             return
         self._in_time(FaultName.KRAKEN_LATE_FILL, where, tell)
@@ -114,12 +115,13 @@ class PrivateFeed:
         else:
             self._timer.later(_LATE_S if fault.amount is None else fault.amount, tell)
 
-    def _send(self, channel: str, content: dict[str, Any]) -> None:
-        if self._faults.strikes(FaultName.KRAKEN_PRIVATE_SILENCE):
+    def _send(self, channel: str, content: dict[str, Any], where: Where) -> None:
+        listeners = [client for client in self._clients if channel in client.private]
+        if not listeners or self._faults.strikes(FaultName.KRAKEN_PRIVATE_SILENCE, where):
             return
-        lost = self._faults.strikes(FaultName.KRAKEN_SEQUENCE_GAP)
-        for client in self._clients:
+        lost = self._faults.strikes(FaultName.KRAKEN_SEQUENCE_GAP, where)
+        for client in listeners:
             if lost:
-                client.skip_private(channel)
+                client.private[channel] += 1
             else:
                 client.send_private(channel, [content])

@@ -24,6 +24,8 @@ class Session:
     clock: SetClock
     rest: SignedClient
     stream: StreamClient
+    public_url: str
+    private_url: str
 
     @property
     def exchange(self) -> Exchange:
@@ -76,5 +78,6 @@ async def trading(settings: KrakenSettings) -> AsyncIterator[Session]:
         StreamClient(addresses.ws_url) as stream,
     ):
         assert (await stream.read())["event"] == "systemStatus"
-        yield Session(kraken, prices, clock, rest, stream)
+        urls = (addresses.ws_url, addresses.ws_auth_url)
+        yield Session(kraken, prices, clock, rest, stream, *urls)
     await kraken.stop()
