@@ -11,13 +11,21 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 from market_sim.clock import utc_now
+from market_sim.faults import FaultSwitch
 from market_sim.histories import LIVE_BARS, HistoryError, replayed_histories, seeded_histories
+from market_sim.kraken_auth import NONCE_WINDOW
+from market_sim.kraken_control import switch_on
+from market_sim.kraken_limits import Tier
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings
 from market_sim.market import SimMarket
 from market_sim.server import SimSettings, running
+
+_FAULT = """on from the start, as {"name": "kraken_busy", "remaining": 1}; can be repeated"""
 
 
 def main() -> int:
@@ -38,8 +46,16 @@ async def _serve(market: SimMarket, given: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    account = KrakenSettings(key=given.kraken_key, secret=given.kraken_secret)
-    settings = SimSettings(given.polygon_key, given.calls_per_minute, account)
+    account = KrakenSettings(
+        key=given.kraken_key,
+        secret=given.kraken_secret,
+        balances=dict(given.kraken_balances),
+        tier=given.kraken_tier,
+        nonce_window=given.kraken_nonce_window,
+        seed=given.seed,
+    )
+    faults = tuple(given.kraken_fault)
+    settings = SimSettings(given.polygon_key, given.calls_per_minute, account, faults)
     async with running(market, settings) as stand_ins:
         description = json.dumps(stand_ins.describe(), indent=1)
         print(description, flush=True)
@@ -89,6 +105,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--calls-per-minute", type=_count, default=0, help="0: no limit")
     parser.add_argument("--kraken-key", default=TEST_KEY)
     parser.add_argument("--kraken-secret", default=TEST_SECRET)
+    parser.add_argument("--kraken-balances", type=_balances, default={"ZUSD": Decimal(10_000)})
+    parser.add_argument("--kraken-tier", type=_tier, help="starter, intermediate or pro: limits")
+    parser.add_argument("--kraken-nonce-window", type=_count, default=NONCE_WINDOW)
+    parser.add_argument("--kraken-fault", type=_fault, action="append", default=[], help=_FAULT)
     parser.add_argument("--ready-file", type=Path, help="gets the addresses as JSON when serving")
     return parser.parse_args()
 
@@ -97,6 +117,30 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 up")
     return int(text)
+
+
+def _balances(text: str) -> dict[str, Decimal]:
+    try:
+        parts = (part.split("=") for part in text.split(","))
+        return {asset: Decimal(amount) for asset, amount in parts}
+    except (ValueError, InvalidOperation):
+        raise argparse.ArgumentTypeError(f"{text} is not like ZUSD=10000,XXBT=1") from None
+
+
+def _tier(text: str) -> Tier:
+    try:
+        return Tier[text.upper()]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"{text} is no tier of Kraken's") from None
+
+
+def _fault(text: str) -> dict[str, Any]:
+    try:
+        wanted: dict[str, Any] = json.loads(text)
+        switch_on(FaultSwitch(), wanted)
+    except (ValueError, TypeError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from None
+    return wanted
 
 
 def _several(text: str) -> int:

@@ -121,6 +121,12 @@ class KrakenStandIn:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def outage(self, seconds: float) -> None:
+        """Be gone for so long, cutting every connection, and come back with the account kept."""
+        await self.stop(rudely=True)
+        await asyncio.sleep(seconds)
+        await self.start()
+
     def refresh(self) -> None:
         """Move the books to the price of now, fill what it reaches, and tell the subscribers."""
         self._timer.tick()

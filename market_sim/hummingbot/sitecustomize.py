@@ -32,7 +32,9 @@ class _Redirect(importlib.abc.MetaPathFinder):
             execute(module)
             module.__dict__["BASE_URL"] = os.environ["MARKET_SIM_KRAKEN_REST"]
             module.__dict__["WS_URL"] = os.environ["MARKET_SIM_KRAKEN_WS"]
-            module.__dict__["WS_AUTH_URL"] = os.environ["MARKET_SIM_KRAKEN_WS"]
+            module.__dict__["WS_AUTH_URL"] = os.environ.get(
+                "MARKET_SIM_KRAKEN_WS_AUTH", os.environ["MARKET_SIM_KRAKEN_WS"]
+            )
 
         spec.loader.exec_module = execute_and_redirect  # type: ignore[method-assign]
         return spec
