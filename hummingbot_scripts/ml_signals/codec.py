@@ -4,8 +4,9 @@ import sqlite3
 from datetime import datetime
 from decimal import Decimal
 
+from . import plan as plans
 from .rules import ExitReason
-from .trades import Fill, Order, OrderSide, OrderStatus, Position, PositionState
+from .trades import Fill, Order, OrderRole, OrderSide, OrderStatus, Position, PositionState
 
 
 def text(value: Decimal | datetime) -> str:
@@ -33,12 +34,13 @@ def position_of(row: sqlite3.Row) -> Position:
         state=PositionState(row["state"]),
         closed_at=from_text(row["closed_at"]) if row["closed_at"] else None,
         exit_reason=ExitReason(row["exit_reason"]) if row["exit_reason"] else None,
+        plan=plans.from_json(row["plan"]) if row["plan"] else None,
+        written_off=Decimal(row["written_off"]),
     )
 
 
 def order_of(row: sqlite3.Row) -> Order:
     """Read one row of `orders`."""
-    reference = row["reference_price"]
     return Order(
         order_id=row["order_id"],
         position_id=row["position_id"],
@@ -46,9 +48,12 @@ def order_of(row: sqlite3.Row) -> Order:
         side=OrderSide(row["side"]),
         order_type=row["order_type"],
         amount=Decimal(row["amount"]),
-        reference_price=None if reference is None else Decimal(reference),
+        reference_price=_decimal(row["reference_price"]),
         created_at=from_text(row["created_at"]),
+        role=OrderRole(row["role"]),
         status=OrderStatus(row["status"]),
+        txid=row["txid"],
+        trigger=_decimal(row["trigger_price"]),
     )
 
 
@@ -61,4 +66,9 @@ def fill_of(row: sqlite3.Row) -> Fill:
         amount=Decimal(row["amount"]),
         fee_quote=Decimal(row["fee_quote"]),
         filled_at=from_text(row["filled_at"]),
+        cost_quote=_decimal(row["cost_quote"]),
     )
+
+
+def _decimal(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)

@@ -13,6 +13,7 @@ from .trades import (
     ZERO,
     Fill,
     Order,
+    OrderRole,
     OrderSide,
     OrderStatus,
     Position,
@@ -49,7 +50,11 @@ def settled_state(open_amount: Decimal, min_size: Decimal, *, kept: bool) -> Pos
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An order as it is handed to the exchange."""
+    """An order as it is handed to the exchange.
+
+    Without `role` a purchase enters and a sale leaves; `trigger` is the price that sets a
+    protective stop off; `reason` is why a sale leaves the position, where that is known.
+    """
 
     order_id: str
     symbol: str
@@ -57,6 +62,15 @@ class Submission:
     order_type: str
     amount: Decimal
     reference_price: Decimal | None
+    role: OrderRole | None = None
+    trigger: Decimal | None = None
+    reason: ExitReason | None = None
+
+    @property
+    def purpose(self) -> OrderRole:
+        """What it is for."""
+        by_side = OrderRole.ENTRY if self.side is OrderSide.BUY else OrderRole.EXIT
+        return self.role or by_side
 
 
 class PositionBook:
@@ -172,9 +186,13 @@ class PositionBook:
             amount=submission.amount,
             reference_price=submission.reference_price,
             created_at=self._clock(),
+            role=submission.purpose,
+            trigger=submission.trigger,
         )
         with self._journal.transaction():
             self._journal.add_order(order)
+            if submission.reason is not None:
+                self._journal.note_exit_reason(order.position_id, submission.reason)
             self._post(order)
         self._on_event()
 

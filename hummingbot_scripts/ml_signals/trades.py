@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from .plan import Plan
 from .rules import ExitReason
 
 ZERO = Decimal(0)
@@ -29,10 +30,19 @@ class OrderSide(StrEnum):
     SELL = "SELL"
 
 
+class OrderRole(StrEnum):
+    """What an order is for; `PROTECTIVE` is a stop-loss order that rests at the exchange."""
+
+    ENTRY = "ENTRY"
+    EXIT = "EXIT"
+    PROTECTIVE = "PROTECTIVE"
+
+
 class PositionState(StrEnum):
     """What has become of a position.
 
-    `KEPT`: the bot stopped and left it; `UNRESOLVED`: the bot lost track of its exit.
+    `KEPT`: the bot stopped and left it; `UNRESOLVED`: the bot lost track of its exit; `GONE`:
+    somebody else took the coins.
     """
 
     OPEN = "OPEN"
@@ -44,7 +54,10 @@ class PositionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One long position from decision to exit. Prices in quote, amount in base currency."""
+    """One long position from decision to exit. Prices in quote, amounts in base currency.
+
+    `written_off` is what somebody else took of it; `plan` is unknown in journals of before.
+    """
 
     position_id: str
     symbol: str
@@ -56,11 +69,16 @@ class Position:
     state: PositionState = PositionState.OPEN
     closed_at: datetime | None = None
     exit_reason: ExitReason | None = None
+    plan: Plan | None = None
+    written_off: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order as it was sent; `reference_price` is the book's middle then, if it had one."""
+    """One order as it was sent; `reference_price` is the book's middle then, if it had one.
+
+    `txid` is the exchange's id once it is known; `trigger` the price that sets a stop off.
+    """
 
     order_id: str
     position_id: str
@@ -70,17 +88,26 @@ class Order:
     amount: Decimal
     reference_price: Decimal | None
     created_at: datetime
+    role: OrderRole
     status: OrderStatus = OrderStatus.OPEN
+    txid: str | None = None
+    trigger: Decimal | None = None
 
     @property
     def is_exit(self) -> bool:
-        """Whether it leaves the position; positions are only ever long."""
-        return self.side is OrderSide.SELL
+        """Whether it leaves the position."""
+        return self.role is not OrderRole.ENTRY
+
+    @property
+    def userref(self) -> int | None:
+        """The number that the exchange knows it by; None for ids of the old paper exchange."""
+        digits = self.order_id.isascii() and self.order_id.isdigit()
+        return int(self.order_id) if digits else None
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution of an order; `fee_quote` in quote currency."""
+    """One execution of an order; `cost_quote` is what the exchange booked, if it said so."""
 
     order_id: str
     trade_id: str
@@ -88,6 +115,12 @@ class Fill:
     amount: Decimal
     fee_quote: Decimal
     filled_at: datetime
+    cost_quote: Decimal | None = None
+
+    @property
+    def quote(self) -> Decimal:
+        """What was paid or received without the fee: as booked, else price times amount."""
+        return self.price * self.amount if self.cost_quote is None else self.cost_quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +144,7 @@ def total(fills: Iterable[Fill]) -> Totals:
     latest: datetime | None = None
     for fill in fills:
         amount += fill.amount
-        quote += fill.price * fill.amount
+        quote += fill.quote
         fee += fill.fee_quote
         latest = fill.filled_at if latest is None else max(latest, fill.filled_at)
     return Totals(amount, quote, fee, latest)

@@ -126,8 +126,10 @@ def test_an_order_of_someone_else_is_left_alone(
 def test_a_restart_finds_the_open_position_and_the_acted_signal(
     tmp_path: Path, now: datetime
 ) -> None:
-    first = PositionBook(Journal(tmp_path / "b.sqlite"), SENDER, lambda: now, lambda: None)
+    before = Journal(tmp_path / "b.sqlite")
+    first = PositionBook(before, SENDER, lambda: now, lambda: None)
     first.opened(_position(now))
+    before.close()
     second = PositionBook(Journal(tmp_path / "b.sqlite"), SENDER, lambda: now, lambda: None)
     assert second.held_symbols == {"BTC-USD"}
     assert second.is_left_behind("BTC-USD")

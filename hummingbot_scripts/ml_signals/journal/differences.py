@@ -1,0 +1,73 @@
+"""The journal's log of what it and the exchange disagreed about."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ..codec import from_text, text
+from .file import JournalFile
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenDifference:
+    """What a recovery found to differ, in words; settled when a person or the bot cleared it."""
+
+    difference_id: int
+    found_at: datetime
+    kind: str
+    symbol: str
+    position_id: str | None
+    amount: Decimal
+    words: str
+    settled_at: datetime | None = None
+    settled_by: str | None = None
+
+
+class DifferenceTable(JournalFile):
+    """Differences between the journal and the account, settled or not."""
+
+    def add_difference(self, found: WrittenDifference) -> bool:
+        """Write a difference (its id is given anew); False when the same one is open already."""
+        open_one = self._row(
+            "SELECT 1 FROM differences WHERE kind = ? AND symbol = ? AND position_id IS ?"
+            " AND amount = ? AND settled_at IS NULL",
+            (found.kind, found.symbol, found.position_id, text(found.amount)),
+        )
+        if open_one is not None:
+            return False
+        self._run(
+            "INSERT INTO differences (found_at, kind, symbol, position_id, amount, words)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                text(found.found_at),
+                found.kind,
+                found.symbol,
+                found.position_id,
+                text(found.amount),
+                found.words,
+            ),
+        )
+        return True
+
+    def settle_differences(self, at: datetime, by: str) -> int:
+        """Write that all open differences are settled, and by whom; return how many were."""
+        return self._run(
+            "UPDATE differences SET settled_at = ?, settled_by = ? WHERE settled_at IS NULL",
+            (text(at), by),
+        ).rowcount
+
+    def open_differences(self) -> list[WrittenDifference]:
+        """Return the differences that nobody has settled, oldest first."""
+        rows = self._rows("SELECT * FROM differences WHERE settled_at IS NULL ORDER BY 1")
+        return [
+            WrittenDifference(
+                difference_id=row["difference_id"],
+                found_at=from_text(row["found_at"]),
+                kind=row["kind"],
+                symbol=row["symbol"],
+                position_id=row["position_id"],
+                amount=Decimal(row["amount"]),
+                words=row["words"],
+            )
+            for row in rows
+        ]
