@@ -1,7 +1,7 @@
 """Faults of the stand-ins, switched on and off by name while they run."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -81,17 +81,18 @@ class FaultName(StrEnum):
 class Where:
     """An occasion, or which occasions a fault is for: None is any.
 
-    `symbol` as `BTC-USD`, `side` of the order as `buy` or `sell`, `method` as `AddOrder`.
+    `symbol` as `BTC-USD`; of the order the `side`, `buy` or `sell`, and the `order_type` as
+    `stop-loss`; `method` as `AddOrder`.
     """
 
     symbol: str | None = None
     side: str | None = None
     method: str | None = None
+    order_type: str | None = None
 
     def covers(self, occasion: "Where") -> bool:
         """Tell whether a fault for `self` is for that occasion."""
-        wanted = ((self.symbol, occasion.symbol), (self.side, occasion.side))
-        pairs = (*wanted, (self.method, occasion.method))
+        pairs = zip(astuple(self), astuple(occasion), strict=True)
         return all(mine is None or mine == theirs for mine, theirs in pairs)
 
 
@@ -110,6 +111,7 @@ class Fault:
     amount: float | None = None
     until: datetime | None = None
     only: Where = ANYWHERE
+    noticed: bool = False
 
 
 class FaultSwitch:
@@ -157,7 +159,15 @@ class FaultSwitch:
             return None
         if fault.remaining is not None:
             fault.remaining -= 1
-        self.happened[name] = self.happened.get(name, 0) + 1
+        self._count(name)
+        return fault
+
+    def lasting(self, name: FaultName, occasion: Where = ANYWHERE) -> Fault | None:
+        """Return a fault that is on for this occasion and counts once however long it lasts."""
+        fault = self.active(name, occasion)
+        if fault is not None and not fault.noticed:
+            fault.noticed = True
+            self._count(name)
         return fault
 
     def active(self, name: FaultName, occasion: Where = ANYWHERE) -> Fault | None:
@@ -168,6 +178,9 @@ class FaultSwitch:
         if fault.until is not None and self._clock() >= fault.until:
             return None
         return fault
+
+    def _count(self, name: FaultName) -> None:
+        self.happened[name] = self.happened.get(name, 0) + 1
 
     def _chance(self, name: FaultName) -> random.Random:
         if name not in self._chances:

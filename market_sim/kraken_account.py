@@ -79,10 +79,12 @@ class KrakenAccount:
         """Return what a call is about, as far as that can be told."""
         order = self._exchange.orders.get(given.get("txid", ""))
         if order is not None:
-            return Where(order.pair.symbol, order.wanted.side.value, method)
+            return order.wanted.where(method)
         pairs = self._exchange.pairs.values()
         symbol = next((p.symbol for p in pairs if given.get("pair") in p.names()), None)
-        return Where(symbol, given.get("type") if method == "AddOrder" else None, method)
+        if method != "AddOrder":
+            return Where(symbol, None, method)
+        return Where(symbol, given.get("type"), method, given.get("ordertype"))
 
     def admit(self, occasion: Where) -> None:
         """Raise `OrderRefusedError` if a call is refused before it is looked at."""
@@ -152,7 +154,7 @@ class KrakenAccount:
         pair = self._exchange.find_pair(given.get("pair", ""))
         wanted = new_order(given, pair, self._exchange.clock())
         latest = deadline(given, self._exchange.clock())
-        where = Where(pair.symbol, wanted.side.value, "AddOrder")
+        where = wanted.where("AddOrder")
         await asyncio.sleep(ORDER_LATENCY_S)
         self._refuse_order(where)
         in_time = wanted.order_type is OrderType.LIMIT and wanted.post_only
@@ -192,7 +194,7 @@ class KrakenAccount:
         if not chosen:
             raise OrderRefusedError("EOrder:Unknown order")
         for order in chosen:
-            where = Where(order.pair.symbol, order.wanted.side.value, "CancelOrder")
+            where = order.wanted.where("CancelOrder")
             if self._faults.strikes(FaultName.KRAKEN_ORDER_RATE_LIMIT, where):
                 raise OrderRefusedError("EOrder:Rate limit exceeded")
             self._desk.limits.cancel(order)

@@ -5,7 +5,7 @@ It is no part of Kraken and listens on a port of its own, which outlives an outa
 - `GET /truth` gives what `kraken_truth.truth` says.
 - `GET /faults` gives what has happened, by name.
 - `POST /faults` with `{"name": "kraken_busy", "remaining": 1, …}` switches a fault on; the other
-  keys are those of `FaultSwitch.on`, and `symbol`, `side`, `method` of its filter.
+  keys are those of `FaultSwitch.on`, and `symbol`, `side`, `method`, `order_type` of its filter.
 - `DELETE /faults/{name}` switches one off, `DELETE /faults` all.
 - `POST /outage` with `{"seconds": 10}` stops Kraken and starts it again on its port.
 """
@@ -20,7 +20,7 @@ from market_sim.faults import FaultName, FaultSwitch, Where
 from market_sim.kraken_server import KrakenStandIn
 from market_sim.kraken_truth import truth
 
-_FILTER = ("symbol", "side", "method")
+_FILTER = ("symbol", "side", "method", "order_type")
 _SETTINGS = frozenset({"probability", "remaining", "amount", "for_s"})
 
 

@@ -21,7 +21,7 @@ class Fates:
 
     def of(self, wanted: NewOrder, now: datetime) -> Fate:
         """Return what is in store for a new order."""
-        where = _where(wanted)
+        where = wanted.where("AddOrder")
         fate = Fate()
         slow = self._faults.struck(FaultName.KRAKEN_SLOW_FILL, where)
         if slow is not None:
@@ -40,7 +40,7 @@ class Fates:
     def fillable(self, order: Order) -> Decimal:
         """Return what of an order may fill by now, without what already has."""
         fate = order.fate
-        resting = self._faults.active(FaultName.KRAKEN_PARTIAL_FILL, _where(order.wanted))
+        resting = self._faults.active(FaultName.KRAKEN_PARTIAL_FILL, order.wanted.where("AddOrder"))
         if fate.share == 1 or (resting is None and not fate.canceled_at_share):
             return order.remaining
         share = cut(order.wanted.size * fate.share, LOT_DECIMALS)
@@ -49,7 +49,7 @@ class Fates:
     def thinness(self, symbol: str) -> tuple[float, float]:
         """Return the shares of the usual size that asks and bids have."""
         sides = (
-            self._faults.active(FaultName.KRAKEN_THIN_BOOK, Where(symbol, side))
+            self._faults.lasting(FaultName.KRAKEN_THIN_BOOK, Where(symbol, side))
             for side in ("buy", "sell")
         )
         asks, bids = (1.0 if f is None else f.amount or _THIN for f in sides)
@@ -57,14 +57,10 @@ class Fates:
 
     def price(self, symbol: str, usual: float) -> float:
         """Return where the price really is."""
-        crash = self._faults.active(FaultName.KRAKEN_FLASH_CRASH, Where(symbol))
+        crash = self._faults.lasting(FaultName.KRAKEN_FLASH_CRASH, Where(symbol))
         if crash is None:
             return usual
         return usual * (1 + (_CRASH if crash.amount is None else crash.amount))
-
-
-def _where(wanted: NewOrder) -> Where:
-    return Where(wanted.pair.symbol, wanted.side.value, "AddOrder")
 
 
 def _seconds(amount: float | None, usual: float) -> timedelta:

@@ -16,6 +16,9 @@ from market_sim.kraken_pairs import Pair
 from market_sim.kraken_timer import Timer
 from market_sim.kraken_wire import book_snapshot, stream_order, stream_trade
 
+Listening = tuple[str, list[Client]]
+"""A private channel and who is subscribed to it."""
+
 _LATE_S = 5.0
 _CROSSED = 0.001
 
@@ -92,21 +95,23 @@ class PrivateFeed:
 
     def order_changed(self, order: Order, step: OrderStep) -> None:
         """Tell openOrders of a step."""
-        where = Where(order.pair.symbol, order.wanted.side.value)
-        content = {order.id: stream_order(order, step)}
-        tell = partial(self._send, "openOrders", content, where)
+        where, content = order.wanted.where(), {order.id: stream_order(order, step)}
+        tell = partial(self._send, self._listening("openOrders"), content, where)
         if not self._faults.strikes(FaultName.KRAKEN_LOST_ORDER_UPDATE, where):
             self._in_time(FaultName.KRAKEN_LATE_ORDER_UPDATE, where, tell)
 
     def traded(self, trade: Trade) -> None:
         """Tell ownTrades of a fill."""
-        where = Where(trade.pair.symbol, trade.wanted.side.value)
-        tell = partial(self._send, "ownTrades", {trade.id: stream_trade(trade)}, where)
+        where, content = trade.wanted.where(), {trade.id: stream_trade(trade)}
+        tell = partial(self._send, self._listening("ownTrades"), content, where)
         if self._faults.strikes(FaultName.KRAKEN_LOST_FILL, where):
             return
         self._in_time(FaultName.KRAKEN_LATE_FILL, where, tell)
         if self._faults.strikes(FaultName.KRAKEN_FILL_TWICE, where):
             tell()
+
+    def _listening(self, channel: str) -> Listening:
+        return channel, [client for client in self._clients if channel in client.private]
 
     def _in_time(self, late: FaultName, where: Where, tell: Callable[[], None]) -> None:
         fault = self._faults.struck(late, where)
@@ -115,8 +120,10 @@ class PrivateFeed:
         else:
             self._timer.later(_LATE_S if fault.amount is None else fault.amount, tell)
 
-    def _send(self, channel: str, content: dict[str, Any], where: Where) -> None:
-        listeners = [client for client in self._clients if channel in client.private]
+    def _send(self, listening: Listening, content: dict[str, Any], where: Where) -> None:
+        """Send to those who listened when it happened and still do."""
+        channel, clients = listening
+        listeners = [c for c in clients if c in self._clients and channel in c.private]
         if not listeners or self._faults.strikes(FaultName.KRAKEN_PRIVATE_SILENCE, where):
             return
         lost = self._faults.strikes(FaultName.KRAKEN_SEQUENCE_GAP, where)

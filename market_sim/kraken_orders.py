@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from market_sim.faults import Where
 from market_sim.kraken_pairs import Pair
 
 
@@ -75,6 +76,10 @@ class NewOrder:
     def buy(self) -> bool:
         """Whether it buys the base asset."""
         return self.side is Side.BUY
+
+    def where(self, method: str | None = None) -> Where:
+        """Return what a fault's filter can know of it."""
+        return Where(self.pair.symbol, self.side.value, method, self.order_type.value)
 
     @property
     def price(self) -> Decimal | None:
