@@ -1,0 +1,1 @@
+"""Paper trading on Kraken: the live connector, its account played by this process."""
