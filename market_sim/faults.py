@@ -29,6 +29,7 @@ class FaultName(StrEnum):
     KRAKEN_ACCEPTED_520 = "kraken_accepted_520"
     KRAKEN_ACCEPTED_CUT = "kraken_accepted_cut"
     KRAKEN_ACCEPTED_ERROR = "kraken_accepted_error"
+    KRAKEN_ACCEPTED_LATE = "kraken_accepted_late"
     KRAKEN_SLOW_ANSWER = "kraken_slow_answer"
     KRAKEN_HTML_ANSWER = "kraken_html_answer"
     KRAKEN_TRUNCATED_ANSWER = "kraken_truncated_answer"
@@ -50,6 +51,9 @@ class FaultName(StrEnum):
     KRAKEN_SLOW_FILL = "kraken_slow_fill"
     KRAKEN_PARTIAL_FILL = "kraken_partial_fill"
     KRAKEN_REMAINDER_CANCELED = "kraken_remainder_canceled"
+    KRAKEN_HIDDEN_ORDER = "kraken_hidden_order"
+    KRAKEN_SLOW_CANCEL = "kraken_slow_cancel"
+    KRAKEN_FILLED_INSTEAD = "kraken_filled_instead"
     KRAKEN_THIN_BOOK = "kraken_thin_book"
     KRAKEN_FLASH_CRASH = "kraken_flash_crash"
     # Kraken's account.

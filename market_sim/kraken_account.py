@@ -23,6 +23,7 @@ ORDER_LATENCY_S = 0.03
 
 _TRADE_BALANCE = ("eb", "tb", "m", "n", "c", "v", "e", "mf")
 _EARLY_S = 0.5
+_SLOW_S = 5.0
 _LAG_S = 5.0
 _EARN_SHARE = 0.5
 _REFUSALS = (
@@ -191,15 +192,30 @@ class KrakenAccount:
     async def _cancel_order(self, given: Parameters) -> dict[str, Any]:
         name = given.get("txid", given.get("cl_ord_id", ""))
         chosen = [o for o in self._exchange.open_orders() if name in _names(o)]
+        pending = [self._cancel(order) for order in chosen]
         if not chosen:
             raise OrderRefusedError("EOrder:Unknown order")
-        for order in chosen:
-            where = order.wanted.where("CancelOrder")
-            if self._faults.strikes(FaultName.KRAKEN_ORDER_RATE_LIMIT, where):
-                raise OrderRefusedError("EOrder:Rate limit exceeded")
-            self._desk.limits.cancel(order)
+        return {"count": len(chosen)} | ({"pending": True} if any(pending) else {})
+
+    def _cancel(self, order: Order) -> bool:
+        """Cancel an order; tell whether that takes its time."""
+        where = order.wanted.where("CancelOrder")
+        if self._faults.strikes(FaultName.KRAKEN_ORDER_RATE_LIMIT, where):
+            raise OrderRefusedError("EOrder:Rate limit exceeded")
+        self._desk.limits.cancel(order)
+        if self._faults.strikes(FaultName.KRAKEN_FILLED_INSTEAD, where):
+            self._exchange.fill(order)
+        slow = self._faults.struck(FaultName.KRAKEN_SLOW_CANCEL, where)
+        if slow is None:
             self._exchange.cancel(order.id)
-        return {"count": len(chosen)}
+            return False
+
+        def cancel() -> None:
+            if order.live:
+                self._exchange.cancel(order.id)
+
+        self._desk.timer.later(_SLOW_S if slow.amount is None else slow.amount, cancel)
+        return True
 
     async def _cancel_all(self, _: Parameters) -> dict[str, Any]:
         chosen = self._exchange.open_orders()

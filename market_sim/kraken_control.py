@@ -93,7 +93,10 @@ class KrakenControl:
         return web.json_response({})
 
     async def _off(self, request: web.Request) -> web.Response:
-        self._kraken.faults.off(FaultName(request.match_info["name"]))
+        name = request.match_info["name"]
+        if name not in set(FaultName):
+            return web.json_response({"error": f"there is no fault {name}"}, status=404)
+        self._kraken.faults.off(FaultName(name))
         return web.json_response({})
 
     async def _go_down(self, request: web.Request) -> web.Response:

@@ -148,6 +148,15 @@ class Exchange:
         elif self._triggered(order):
             self._match(order, maker=False)
 
+    def fill(self, order: Order) -> None:
+        """Fill what is left of an order at its own price, or at the best, whatever the book has."""
+        best = next(iter(self.books[order.pair.symbol].against(buy=order.buy)), None)
+        price = order.wanted.limit or best
+        if price is None or self._affordable(order, price, order.remaining) < order.remaining:
+            return
+        self._fill(order, Take(price, order.remaining), maker=order.wanted.limit is not None)
+        self._end(order, OrderStatus.CLOSED, None)
+
     def cancel(self, order_id: str) -> None:
         """Cancel a live order; raise `OrderRefusedError` if there is none."""
         order = self.orders.get(order_id)

@@ -8,6 +8,7 @@ from market_sim.kraken_orders import Fate, NewOrder, Order
 from market_sim.kraken_pairs import LOT_DECIMALS, cut
 
 _SLOW_S = 5.0
+_HIDDEN_S = 3.0
 _PART = 0.5
 _THIN = 0.001
 _CRASH = -0.1
@@ -26,6 +27,9 @@ class Fates:
         slow = self._faults.struck(FaultName.KRAKEN_SLOW_FILL, where)
         if slow is not None:
             fate.fills_from = now + _seconds(slow.amount, _SLOW_S)
+        hidden = self._faults.struck(FaultName.KRAKEN_HIDDEN_ORDER, where)
+        if hidden is not None:
+            fate.listed_from = now + _seconds(hidden.amount, _HIDDEN_S)
         rejected = self._faults.struck(FaultName.KRAKEN_REJECTED_LATE, where)
         if rejected is not None:
             fate.rejected_at = now + _seconds(rejected.amount, 0.0)

@@ -1,17 +1,23 @@
 """What stands between a client and Kraken's REST interface: it loses, cuts, delays and spoils."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiohttp import web
 
-from market_sim.faults import FaultName, FaultSwitch, Where
+from market_sim.faults import Fault, FaultName, FaultSwitch, Where
 from market_sim.kraken_timer import Timer
 
 Body = dict[str, Any]
+Act = Callable[[float], Coroutine[Any, Any, Body]]
+"""Checks a call, waits for so many seconds, acts upon it, and returns what to answer."""
+
 _GATEWAY_ERROR = 520
+_TIMED_OUT = 504
 _SLOW_S = 5.0
+_LATE_S = 2.0
 _PAGE = (
     "<!DOCTYPE html><html><head><title>api.kraken.com | {0}</title></head><body>{0}</body></html>"
 )
@@ -30,25 +36,29 @@ class Gateway:
     def __init__(self, faults: FaultSwitch, timer: Timer) -> None:
         self._faults = faults
         self._timer = timer
+        self._late: set[asyncio.Task[Body]] = set()
 
-    async def carry(
-        self, request: web.Request, occasion: Where, act: Callable[[], Awaitable[Body]]
-    ) -> web.Response:
+    async def carry(self, request: web.Request, occasion: Where, act: Act) -> web.Response:
         """Return the answer to a call, or whatever a fault makes of it."""
         lost = self._lost(request, occasion)
         if lost is not None:
             return lost
-        body = await act()
+        late = self._after(FaultName.KRAKEN_ACCEPTED_LATE, occasion)
+        if late is not None:
+            task = asyncio.create_task(act(_seconds(late, _LATE_S)))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+            return _page(_TIMED_OUT)
+        body = await act(_seconds(self._faults.struck(FaultName.KRAKEN_SLOW_REQUEST, occasion)))
         slow = self._faults.struck(FaultName.KRAKEN_SLOW_ANSWER, occasion)
         if slow is not None:
-            await self._timer.sleep(_SLOW_S if slow.amount is None else slow.amount)
+            await self._timer.sleep(_seconds(slow))
         return self._spoiled(request, occasion, body) or web.json_response(body)
 
-    async def hold(self, occasion: Where) -> None:
-        """Keep a call that has passed the checks waiting before it is acted upon."""
-        slow = self._faults.struck(FaultName.KRAKEN_SLOW_REQUEST, occasion)
-        if slow is not None:
-            await self._timer.sleep(_SLOW_S if slow.amount is None else slow.amount)
+    def close(self) -> None:
+        """Forget the calls that are still on their way."""
+        for task in list(self._late):
+            task.cancel()
 
     def _lost(self, request: web.Request, occasion: Where) -> web.Response | None:
         """Return the answer to a call that never arrives, None if it does."""
@@ -84,11 +94,17 @@ class Gateway:
             return web.Response(text=text[: len(text) // 2], content_type="application/json")
         return None
 
-    def _after(self, name: FaultName, occasion: Where) -> Any:
+    def _after(self, name: FaultName, occasion: Where) -> Fault | None:
         fault = self._faults.active(name, occasion)
         if fault is None or (fault.only.method is None and occasion.method != "AddOrder"):
             return None
         return self._faults.struck(name, occasion)
+
+
+def _seconds(fault: Fault | None, usual: float = _SLOW_S) -> float:
+    if fault is None:
+        return 0.0
+    return usual if fault.amount is None else fault.amount
 
 
 def _page(amount: float | None) -> web.Response:

@@ -21,11 +21,12 @@ class History:
 
     async def open_orders(self, given: Parameters) -> dict[str, Any]:
         """Return the live orders."""
-        return {"open": self._listed(_named(self._exchange.open_orders(), given), given)}
+        open_now = [order for order in self._known().values() if order.live]
+        return {"open": self._listed(_named(open_now, given), given)}
 
     async def closed_orders(self, given: Parameters) -> dict[str, Any]:
         """Return a page of the orders that have ended, the latest first, and how many there are."""
-        ended = [order for order in self._exchange.orders.values() if not order.live]
+        ended = [order for order in self._known().values() if not order.live]
         found = _named([order for order in ended if self._within(order, given)], given)
         found.sort(key=lambda order: order.closed_at or order.opened_at, reverse=True)
         return {"closed": self._listed(_page(found, given), given), "count": len(found)}
@@ -33,9 +34,10 @@ class History:
     async def query_orders(self, given: Parameters) -> dict[str, Any]:
         """Return the orders with the ids that are asked for, at most 50."""
         names = _ids(given, MOST_ORDERS)
-        if any(name not in self._exchange.orders for name in names):
+        known = self._known()
+        if any(name not in known for name in names):
             raise OrderRefusedError("EOrder:Unknown order")
-        return self._listed(_named([self._exchange.orders[name] for name in names], given), given)
+        return self._listed(_named([known[name] for name in names], given), given)
 
     async def query_trades(self, given: Parameters) -> dict[str, Any]:
         """Return the trades with the ids that are asked for, at most 20."""
@@ -51,6 +53,15 @@ class History:
         found = [t for t in reversed(self._exchange.trades) if start < t.at.timestamp() <= end]
         page = _page(found, given)
         return {"trades": {trade.id: rest_trade(trade) for trade in page}, "count": len(found)}
+
+    def _known(self) -> dict[str, Order]:
+        """Return the orders that Kraken's readers know of: a new one may take its time."""
+        now = self._exchange.clock()
+        return {
+            name: order
+            for name, order in self._exchange.orders.items()
+            if order.fate.listed_from is None or order.fate.listed_from <= now
+        }
 
     def _listed(self, orders: Iterable[Order], given: Parameters) -> dict[str, Any]:
         listed = {order.id: rest_order(order) for order in orders}

@@ -89,8 +89,9 @@ class NewOrder:
 
 @dataclass(slots=True)
 class Fate:
-    """What a fault has in store for an order: no fill before a moment, rejection, a share only."""
+    """What a fault has in store for an order; it is listed and fills from a moment on only."""
 
+    listed_from: datetime | None = None
     fills_from: datetime | None = None
     rejected_at: datetime | None = None
     share: Decimal = Decimal(1)

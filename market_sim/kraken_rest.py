@@ -46,17 +46,21 @@ class KrakenRest:
             web.post("/0/private/{method}", self._private),
         ]
 
+    def close(self) -> None:
+        """Forget the calls that are still on their way."""
+        self._gateway.close()
+
     async def _public(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         occasion = Where(method=method)
 
-        async def answer() -> Body:
+        async def answer(delay_s: float) -> Body:
             question = self._questions.get(method)
             if question is None:
                 return {"error": ["EGeneral:Unknown method"]}
             if self._faults.strikes(FaultName.KRAKEN_TOO_MANY_REQUESTS, occasion):
                 return {"error": ["EGeneral:Too many requests"]}
-            await self._gateway.hold(occasion)
+            await self._desk.timer.sleep(delay_s)
             try:
                 return {"error": [], "result": question(dict(request.query))}
             except OrderRefusedError as error:
@@ -69,14 +73,14 @@ class KrakenRest:
         occasion = self._account.occasion(method, dict(parse_qsl(body)))
         key, signature = request.headers.get("API-Key", ""), request.headers.get("API-Sign", "")
 
-        async def answer() -> Body:
+        async def answer(delay_s: float) -> Body:
             try:
                 given = self._desk.auth.check(request.path, body, key, signature)
                 action = self._account.actions.get(method)
                 if action is None:
                     return {"error": ["EGeneral:Unknown method"]}
                 self._account.admit(occasion)
-                await self._gateway.hold(occasion)
+                await self._desk.timer.sleep(delay_s)
                 return {"error": [], "result": await action(given)}
             except (AuthRefusedError, OrderRefusedError) as error:
                 return {"error": [str(error)]}
@@ -100,7 +104,11 @@ class KrakenRest:
         return {asset: _asset(asset, name) for asset, name in names.items()}
 
     def _asset_pairs(self, given: Parameters) -> dict[str, Any]:
-        return {pair.key: pair.details(self._exchange.fees) for pair in self._chosen(given)}
+        return {pair.key: self._details(pair) for pair in self._chosen(given)}
+
+    def _details(self, pair: Pair) -> dict[str, Any]:
+        status = system_status(self._faults, Where(pair.symbol))
+        return pair.details(self._exchange.fees) | {"status": status}
 
     def _ticker(self, given: Parameters) -> dict[str, Any]:
         return {pair.key: self._ticker_of(pair) for pair in self._chosen(given)}

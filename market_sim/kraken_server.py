@@ -115,6 +115,7 @@ class KrakenStandIn:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._rest.close()
         if rudely:
             self._stream.cut()
         await self._stream.close()

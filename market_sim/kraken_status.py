@@ -1,6 +1,6 @@
 """Whether Kraken is open, as its system's status tells."""
 
-from market_sim.faults import FaultName, FaultSwitch
+from market_sim.faults import ANYWHERE, FaultName, FaultSwitch, Where
 
 _STATES = (
     (FaultName.KRAKEN_MAINTENANCE, "maintenance"),
@@ -9,9 +9,9 @@ _STATES = (
 )
 
 
-def system_status(faults: FaultSwitch) -> str:
-    """Return what SystemStatus and the streams say of Kraken now."""
+def system_status(faults: FaultSwitch, where: Where = ANYWHERE) -> str:
+    """Return what SystemStatus and the streams say of Kraken now, or AssetPairs of a pair."""
     for name, status in _STATES:
-        if faults.active(name) is not None:
+        if faults.active(name, where) is not None:
             return status
     return "online"

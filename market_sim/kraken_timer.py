@@ -26,7 +26,7 @@ class Timer:
         heapq.heappush(self._due, (due, next(self._numbers), work))
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until the first tick after so many seconds."""
+        """Wait until the first tick after so many seconds; not at all for none."""
         woken = asyncio.Event()
         self.later(seconds, woken.set)
         await woken.wait()

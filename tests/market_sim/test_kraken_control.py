@@ -79,6 +79,8 @@ async def test_faults_are_switched_from_outside(session: Session, control: str) 
     await ask("POST", f"{control}/faults", name="kraken_unavailable")
     await ask("DELETE", f"{control}/faults")
     await session.rest.result("Balance")
+    status, _ = await ask("DELETE", f"{control}/faults/bad_luck")
+    assert status == 404
     for wrong in ({"name": "bad_luck"}, {"name": "kraken_busy", "colour": "red"}):
         status, answer = await ask("POST", f"{control}/faults", **wrong)
         assert status == 400

@@ -154,6 +154,39 @@ async def test_a_stop_can_be_cancelled_and_frees_its_coins(session: Session) -> 
     assert await session.rest.refusal("CancelOrder", txid=txid) == "EOrder:Unknown order"
 
 
+async def test_a_new_order_is_not_known_at_once(session: Session) -> None:
+    session.kraken.faults.on(FaultName.KRAKEN_HIDDEN_ORDER, amount=4, remaining=1)
+    txid = await session.place(**LOW, userref="7")
+    assert (await session.rest.result("OpenOrders", userref="7"))["open"] == {}
+    assert await session.rest.refusal("QueryOrders", txid=txid) == "EOrder:Unknown order"
+    session.pass_time(4)
+    assert (await session.rest.result("OpenOrders", userref="7"))["open"].keys() == {txid}
+
+
+async def test_a_cancellation_takes_its_time_and_the_order_may_fill_meanwhile(
+    session: Session,
+) -> None:
+    session.kraken.faults.on(FaultName.KRAKEN_SLOW_CANCEL, amount=4)
+    first, second = await session.place(**LOW), await session.place(**STOP)
+    for txid in (first, second):
+        answer = await session.rest.result("CancelOrder", txid=txid)
+        assert answer == {"count": 1, "pending": True}
+    session.pass_time(1, share=-0.06)
+    orders = session.exchange.orders
+    assert [orders[txid].status.value for txid in (first, second)] == ["open", "closed"]
+    session.pass_time(3)
+    assert orders[first].status is OrderStatus.CANCELED
+
+
+async def test_a_cancellation_comes_too_late(session: Session) -> None:
+    session.kraken.faults.on(FaultName.KRAKEN_FILLED_INSTEAD, only=Where(order_type="stop-loss"))
+    low, stop = await session.place(**LOW), await session.place(**STOP)
+    assert await session.rest.result("CancelOrder", txid=low) == {"count": 1}
+    assert await session.rest.refusal("CancelOrder", txid=stop) == "EOrder:Unknown order"
+    assert session.exchange.orders[stop].status is OrderStatus.CLOSED
+    check_ledger(session.exchange)
+
+
 async def test_balances_lag_behind_the_trades(session: Session) -> None:
     session.kraken.faults.on(FaultName.KRAKEN_BALANCE_LAG, amount=10)
     await session.place(**BUY)

@@ -114,6 +114,19 @@ async def test_an_order_that_arrives_after_its_deadline_is_refused(session: Sess
     assert session.exchange.orders == {}
 
 
+async def test_an_order_can_be_accepted_after_its_answer_was_lost(session: Session) -> None:
+    session.kraken.faults.on(FaultName.KRAKEN_ACCEPTED_LATE, amount=3, remaining=2)
+    until = (session.clock() + timedelta(seconds=5)).isoformat()
+    assert await session.rest.call("AddOrder", **BUY, deadline=until, userref="7") == 504
+    assert (await session.rest.result("OpenOrders", userref="7"))["open"] == {}
+    session.pass_time(3)
+    await eventually(lambda: bool(session.exchange.trades))
+    assert await session.rest.call("AddOrder", **BUY, deadline=until, userref="8") == 504
+    session.pass_time(3)
+    await asyncio.sleep(0.1)
+    assert [order.wanted.userref for order in session.exchange.orders.values()] == [7]
+
+
 async def test_a_deadline_is_a_moment_within_a_minute(session: Session) -> None:
     soon, late = (session.clock() + timedelta(seconds=s) for s in (5, 61))
     await session.place(**BUY, deadline=soon.isoformat())
@@ -161,6 +174,16 @@ async def test_orders_may_be_cancelled_when_none_is_taken(session: Session) -> N
     session.kraken.faults.on(FaultName.KRAKEN_POST_ONLY)
     assert await session.rest.refusal("AddOrder", **LOW)
     await session.place(**LOW, oflags="post")
+
+
+async def test_one_pair_can_be_closed(session: Session) -> None:
+    session.kraken.faults.on(FaultName.KRAKEN_CANCEL_ONLY, only=Where(symbol="BTC-USD"))
+    pairs = (await session.rest.ask("AssetPairs"))["result"]
+    found = {pair["wsname"]: pair["status"] for pair in pairs.values()}
+    assert (found["XBT/USD"], found["ETH/USD"]) == ("cancel_only", "online")
+    assert (await session.rest.ask("SystemStatus"))["result"]["status"] == "online"
+    assert await session.rest.refusal("AddOrder", **BUY)
+    await session.place(**{**BUY, "pair": "XETHZUSD"})
 
 
 async def test_a_fault_can_be_for_one_side_of_one_coin(session: Session) -> None:

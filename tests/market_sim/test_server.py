@@ -16,6 +16,7 @@ import pytest
 from aiohttp import ClientSession
 from polygon import RESTClient
 
+from market_sim.__main__ import main
 from market_sim.server import SimSettings, running
 from tests.market_sim.test_histories import REAL, minutes, write
 from tests.market_sim.vendor import KEY, seeded_market
@@ -52,6 +53,8 @@ async def history(address: str, ticker: str, key: str, until: datetime) -> list[
 
 async def test_the_command_serves_a_seeded_market(tmp_path: Path) -> None:
     options = ("--seed", "1", "--history-bars", "2000", "--polygon-key", "k")
+    options += ("--kraken-balances", "ZUSD=500,XXBT=1", "--kraken-tier", "starter")
+    options += ("--kraken-fault", '{"name": "kraken_too_many_requests", "remaining": 1}')
     async with serving(tmp_path, *options, "--symbols", "BTC-USD,ETH-USD") as told:
         start = datetime.fromisoformat(told["live_start"])
         bars = await history(told["polygon_rest"], "X:ETHUSD", "k", start)
@@ -59,7 +62,13 @@ async def test_the_command_serves_a_seeded_market(tmp_path: Path) -> None:
             ClientSession() as session,
             session.get(told["kraken_rest"] + "/0/public/Time") as answer,
         ):
-            kraken = await answer.json()
+            first = await answer.json()
+            async with session.get(told["kraken_rest"] + "/0/public/Time") as second:
+                kraken = await second.json()
+            async with session.get(told["kraken_control"] + "/truth") as control:
+                truth = await control.json()
+    assert first["error"] == ["EGeneral:Too many requests"]
+    assert truth["balances"] == {"ZUSD": "500", "XXBT": "1"}
     assert len(bars) == 2_000
     assert kraken["error"] == []
     assert told["symbols"] == ["BTC-USD", "ETH-USD"]
@@ -113,6 +122,28 @@ def test_what_cannot_be_served_is_refused_in_a_sentence(
     assert refused.stdout == ""
     assert says in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--kraken-fault", '{"name": "bad_luck"}', "'bad_luck' is not a valid FaultName"),
+        ("--kraken-fault", '{"name": "kraken_busy", "colour": 1}', "a fault has no colour"),
+        ("--kraken-balances", "lots", "lots is not like ZUSD=10000,XXBT=1"),
+        ("--kraken-tier", "gold", "gold is no tier of Kraken's"),
+    ],
+)
+def test_an_account_that_makes_no_sense_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    value: str,
+    says: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["market_sim", option, value])
+    with pytest.raises(SystemExit):
+        main()
+    assert says in capsys.readouterr().err
 
 
 async def test_stand_ins_of_one_process_show_one_market() -> None:
