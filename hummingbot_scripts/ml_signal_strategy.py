@@ -30,7 +30,7 @@ from hummingbot.strategy_v2.models.executor_actions import (
 )
 from hummingbot.strategy_v2.models.executors import CloseType
 
-from .ml_signals import paper_exchange
+from .ml_signals import paper
 from .ml_signals.client import ReceivedSignal, SignalFeed, Subscription
 from .ml_signals.clock import utc_now
 from .ml_signals.config import MLSignalStrategyConfig
@@ -48,7 +48,7 @@ from .ml_signals.status import Holding, StatusPage, render
 from .ml_signals.supervisor import supervise
 from .ml_signals.trades import OrderSide, OrderStatus, PositionState
 
-paper_exchange.install()  # Hummingbot imports this script before it builds the connectors
+paper.install()  # Hummingbot imports this script before it builds the connectors
 
 EXECUTOR_OWNER = "ml_signals"
 RECENT_POSITIONS = 5
@@ -250,7 +250,7 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
             return
         self._checked_leftovers = True
         for position in self._book.left_behind:
-            if self.config.is_paper or not self._exchange.holds(position.symbol, position.amount):
+            if not self._exchange.holds(position.symbol, position.amount):
                 self._book.finished(position.position_id, PositionState.GONE, None)
             else:
                 self.logger().error(

@@ -13,7 +13,6 @@ from hummingbot.core.event.events import OrderFilledEvent
 from hummingbot.core.network_iterator import NetworkStatus
 
 from .clock import from_epoch
-from .paper_exchange import ExecutorPaperExchange, tidy
 from .sizing import Obstacle, Quote
 from .trades import Fill
 
@@ -28,15 +27,13 @@ class Exchange:
     def __init__(self, connector: ExchangeBase) -> None:
         """Wrap a connector; the smallest order values are unknown until `fetch_minimums`."""
         self._connector = connector
-        self._is_paper = isinstance(connector, ExecutorPaperExchange)
         self._min_notional: dict[str, Decimal] | None = None
 
     async def fetch_minimums(self) -> None:
         """Learn the smallest order values, which Hummingbot's connector does not read."""
-        source = self._connector.rules_source if self._is_paper else self._connector
         while self._min_notional is None:
             try:
-                self._min_notional = cost_minimums(await source.get_asset_pairs())
+                self._min_notional = cost_minimums(await self._connector.get_asset_pairs())
             except (OSError, TimeoutError) as error:
                 logger.warning("The exchange's smallest orders cannot be fetched yet: %s", error)
                 await asyncio.sleep(RETRY_S)
@@ -58,7 +55,7 @@ class Exchange:
             ask=connector.get_price(symbol, True),
             available=connector.get_available_balance(quote),
             fee_share=fee.percent,
-            lot=connector.lot(symbol) if self._is_paper else rule.min_base_amount_increment,
+            lot=rule.min_base_amount_increment,
             min_size=rule.min_order_size,
             min_notional=max(rule.min_notional_size, self._min_notional.get(symbol, Decimal(0))),
         )
@@ -81,15 +78,14 @@ class Exchange:
     def fill_of(self, event: OrderFilledEvent) -> Fill:
         """Turn Hummingbot's fill event into a record, the fee in quote currency."""
         quote = event.trading_pair.split("-")[1]
-        price, amount = event.price, event.amount
-        if self._is_paper:
-            price, amount = tidy(price), tidy(amount)
-        fee = event.trade_fee.fee_amount_in_token(event.trading_pair, price, amount, quote)
+        fee = event.trade_fee.fee_amount_in_token(
+            event.trading_pair, event.price, event.amount, quote
+        )
         return Fill(
             order_id=event.order_id,
             trade_id=event.exchange_trade_id or event.order_id,
-            price=price,
-            amount=amount,
+            price=event.price,
+            amount=event.amount,
             fee_quote=fee,
             filled_at=from_epoch(event.timestamp),
         )
