@@ -76,7 +76,7 @@ def usual_forms(messages: Iterator[Any]) -> dict[str, Any]:
 
 async def stand_in_messages() -> list[Any]:
     prices, clock = SteadyPrices(), SetClock()
-    kraken = KrakenStandIn(prices, KrakenSettings(refresh_hz=0.001), clock)
+    kraken = KrakenStandIn(prices, KrakenSettings(refresh_hz=0.001, two_sided=0), clock)
     addresses = await kraken.start()
     messages = []
     try:
@@ -112,6 +112,23 @@ async def test_every_public_message_has_the_form_of_kraken_s() -> None:
     }
     assert expected <= real.keys()
     assert ours == {name: real[name] for name in expected}
+
+
+async def test_an_update_of_both_sides_has_the_form_of_kraken_s() -> None:
+    [real] = {kind(m): form(m) for m in captured(50) if isinstance(m, list) and len(m) == 5}.items()
+    settings = KrakenSettings(refresh_hz=0.001, two_sided=1)
+    prices, clock = SteadyPrices(), SetClock()
+    kraken = KrakenStandIn(prices, settings, clock)
+    async with StreamClient((await kraken.start()).ws_url) as client:
+        await client.read()
+        await client.subscribe("book", ["XBT/USD"], depth=1000)
+        await client.read()
+        clock.forward(0.2)
+        prices.move("BTC-USD", 1e-4)
+        kraken.refresh()
+        message = await client.read()
+    await kraken.stop()
+    assert (kind(message), form(message)) == real
 
 
 def test_the_checksum_is_kraken_s_on_every_captured_update() -> None:
