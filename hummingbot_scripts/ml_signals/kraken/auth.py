@@ -18,8 +18,9 @@ LONGEST_JUMP_US = 86_400_000_000
 class Nonces:
     """Microseconds since 1970, each greater than all before.
 
-    A key whose nonces ran ahead (another program's, or this computer's clock was set back) has
-    every smaller one refused; `jump_ahead` skips further each time that happens in a row.
+    One that another request has overtaken is refused alone. A key whose nonces ran ahead (another
+    program's, or this computer's clock was set back) has every smaller one refused: from the
+    second refusal in a row on, each skips further.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Nonces:
         self._newest = 0
         self._lead_us = 0
         self._jump_us = FIRST_JUMP_US
+        self._refusals = 0
 
     def next(self) -> int:
         """Return a nonce that was never used."""
@@ -34,13 +36,16 @@ class Nonces:
         self._newest = max(now_us, self._newest + 1)
         return self._newest
 
-    def jump_ahead(self) -> None:
-        """Leave a gap, since Kraken has seen a greater one."""
-        self._lead_us += self._jump_us
-        self._jump_us = min(self._jump_us * 60, LONGEST_JUMP_US)
+    def refused(self) -> None:
+        """Note that Kraken has seen a greater one."""
+        self._refusals += 1
+        if self._refusals > 1:
+            self._lead_us += self._jump_us
+            self._jump_us = min(self._jump_us * 60, LONGEST_JUMP_US)
 
     def accepted(self) -> None:
         """Note that Kraken took one, so that the next gap is small again."""
+        self._refusals = 0
         self._jump_us = FIRST_JUMP_US
 
 

@@ -162,7 +162,7 @@ class CarefulKraken(KrakenExchange):  # type: ignore[misc]
         except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as failure:
             error = error_of_failure(failure)
             if NONCE_ERROR in str(error):
-                NONCES.jump_ahead()
+                NONCES.refused()
             raise error from failure
         NONCES.accepted()
         return result

@@ -28,7 +28,7 @@ from hummingbot_scripts.ml_signals.kraken.placing import Patience
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings, KrakenStandIn
 
 PAIR = "BTC-USD"
-PATIENCE_S = 30
+PATIENCE_S = 15
 EVENTS = (
     MarketEvent.OrderFilled,
     MarketEvent.BuyOrderCompleted,
@@ -140,5 +140,6 @@ __all__ = [
     "SellOrderCompletedEvent",
     "Trading",
     "eventually",
+    "utc_now",
     "trading",
 ]
