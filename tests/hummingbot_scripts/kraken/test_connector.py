@@ -193,7 +193,7 @@ async def test_the_account_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch)
         since = utc_now()
         for _ in range(60):
             run.buy("0.0001")
-        await run.heard(BuyOrderCompletedEvent, 60)
+        await eventually(lambda: len(run.kraken.exchange.trades) == 60)
         account = await run.connector.account(since)
         assert {order.txid for order in account.orders} == set(run.kraken.exchange.orders)
         assert sum(trade.fee_quote for trade in account.trades) == sum(

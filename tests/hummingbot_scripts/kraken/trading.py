@@ -140,6 +140,6 @@ __all__ = [
     "SellOrderCompletedEvent",
     "Trading",
     "eventually",
-    "utc_now",
     "trading",
+    "utc_now",
 ]
