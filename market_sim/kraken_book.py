@@ -32,6 +32,19 @@ class BookShape:
     churn_s: float = 10.0
 
 
+_REMEMBERED = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """The size at a price, and for which of its changes and which share it was computed."""
+
+    phase: float
+    epoch: int
+    share: float
+    size: Decimal
+
+
 class Book:
     """Other people's orders: a level on each rung of a price ladder, left and right of the price.
 
@@ -48,6 +61,7 @@ class Book:
         self.bids: Sizes = {}
         self._shape = shape or BookShape()
         self._rung_ticks = 0
+        self._known: dict[Decimal, _Rung] = {}
 
     def follow(self, price: float, now_s: float = 0.0) -> None:
         """Lay the levels around `price`; `now_s` is in seconds since 1970."""
@@ -89,11 +103,19 @@ class Book:
         return {price: self._size(price, now_s, share) for price in prices}
 
     def _size(self, price: Decimal, now_s: float, share: float) -> Decimal:
+        known, churns = self._known.get(price), now_s / self._shape.churn_s
+        if known and (known.epoch, known.share) == (floor(churns + known.phase), share):
+            return known.size
         name = f"{self._shape.seed} {self.pair.symbol} {price}"
-        epoch = floor(now_s / self._shape.churn_s + _chance(name))
+        phase = _chance(name)
+        epoch = floor(churns + phase)
         quote = self._shape.level_quote * share * (0.4 + 1.2 * _chance(f"{name} {epoch}"))
         lots = round(quote / float(price) * 10**LOT_DECIMALS)
-        return Decimal(max(1, lots)).scaleb(-LOT_DECIMALS)
+        size = Decimal(max(1, lots)).scaleb(-LOT_DECIMALS)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[price] = _Rung(phase, epoch, share, size)
+        return size
 
 
 @dataclass(frozen=True, slots=True)
