@@ -7,11 +7,13 @@ It is no part of Kraken and listens on a port of its own, which outlives an outa
 - `POST /faults` with `{"name": "kraken_busy", "remaining": 1, …}` switches a fault on; the other
   keys are those of `FaultSwitch.on`, and `symbol`, `side`, `method`, `order_type` of its filter.
 - `DELETE /faults/{name}` switches one off, `DELETE /faults` all.
+- `POST /storm` with `{"seed": 1, "seconds": 3600, "every_s": 15}` lets faults come at random.
 - `POST /outage` with `{"seconds": 10}` stops Kraken and starts it again on its port.
 """
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -60,6 +62,7 @@ class KrakenControl:
                 web.post("/faults", self._on),
                 web.delete("/faults", self._all_off),
                 web.delete("/faults/{name}", self._off),
+                web.post("/storm", self._storm),
                 web.post("/outage", self._go_down),
             ]
         )
@@ -98,6 +101,10 @@ class KrakenControl:
             return web.json_response({"error": f"there is no fault {name}"}, status=404)
         self._kraken.faults.off(FaultName(name))
         return web.json_response({})
+
+    async def _storm(self, request: web.Request) -> web.Response:
+        gusts = self._kraken.storm(**await request.json())
+        return web.json_response([asdict(gust) for gust in gusts])
 
     async def _go_down(self, request: web.Request) -> web.Response:
         if self._outage is not None and not self._outage.done():

@@ -16,6 +16,7 @@ from market_sim.kraken_exchange import Exchange, PriceSource
 from market_sim.kraken_limits import Limits, Tier
 from market_sim.kraken_pairs import Fees
 from market_sim.kraken_rest import KrakenRest
+from market_sim.kraken_storm import Gust, brew, storm
 from market_sim.kraken_timer import Timer
 from market_sim.kraken_ws import PRIVATE_PATH, KrakenStream
 
@@ -121,6 +122,12 @@ class KrakenStandIn:
         await self._stream.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def storm(self, seed: int, seconds: float, *, every_s: float = 15.0) -> list[Gust]:
+        """Have faults come at random for so many seconds; return which and when."""
+        gusts = storm(seed, seconds, every_s=every_s)
+        brew(gusts, self.faults, self._timer)
+        return gusts
 
     async def outage(self, seconds: float) -> None:
         """Be gone for so long, cutting every connection, and come back with the account kept."""

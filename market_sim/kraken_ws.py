@@ -17,6 +17,7 @@ from market_sim.kraken_status import system_status
 from market_sim.kraken_wire import public_trade, stream_order_whole, stream_trade
 
 PRIVATE_PATH = "auth"
+_GOODBYE_S = 2.0
 _RECENT_TRADES = 50
 _PRIVATE = ("openOrders", "ownTrades")
 _DROP = {False: FaultName.KRAKEN_PUBLIC_DROP, True: FaultName.KRAKEN_PRIVATE_DROP}
@@ -48,7 +49,7 @@ class KrakenStream:
         for_account = request.path == f"/{PRIVATE_PATH}"
         if self._faults.strikes(_DOWN[for_account]):
             return web.Response(status=503, text="no connections now")
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(timeout=_GOODBYE_S)
         await socket.prepare(request)
         self._connections += 1
         number = 8_628_615_390_848_610_000 + self._connections
