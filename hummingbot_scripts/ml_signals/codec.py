@@ -36,6 +36,7 @@ def position_of(row: sqlite3.Row) -> Position:
         exit_reason=ExitReason(row["exit_reason"]) if row["exit_reason"] else None,
         plan=plans.from_json(row["plan"]) if row["plan"] else None,
         written_off=Decimal(row["written_off"]),
+        trailing_trigger=_decimal(row["trailing_trigger"]),
     )
 
 

@@ -1,14 +1,20 @@
 """The book of positions: follows every order of the bot, and journals it before it is reported."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from .claims import ENDED, Claim
 from .clock import Clock
-from .events import Sender, trade_event
-from .journal import Journal
+from .events import OrderTotals, Sender, trade_event
+from .exits import exit_reason as exit_reason
+from .exits import settled_state as settled_state
+from .journal import Journal, WrittenDifference
+from .pb.signals_pb2 import TradeEvent
+from .reconciliation import Finished, Reconciliation
 from .rules import ExitReason
+from .settlement import accept, claim_of, write_findings
 from .trades import (
     ZERO,
     Fill,
@@ -24,28 +30,6 @@ from .trades import (
 )
 
 UNFINISHED = (PositionState.OPEN, PositionState.KEPT, PositionState.UNRESOLVED)
-
-
-_REASONS = {
-    "STOP_LOSS": ExitReason.STOP_LOSS,
-    "TAKE_PROFIT": ExitReason.TAKE_PROFIT,
-    "TIME_LIMIT": ExitReason.TIME_LIMIT,
-    "EXPIRED": ExitReason.TIME_LIMIT,
-}
-
-
-def exit_reason(close_type: str, noted: ExitReason | None) -> ExitReason:
-    """Translate an executor's close type; `noted` is why this bot stopped it early, if it did."""
-    if close_type == "EARLY_STOP":
-        return noted or ExitReason.EARLY_STOP
-    return _REASONS.get(close_type, ExitReason.FAILED)
-
-
-def settled_state(open_amount: Decimal, min_size: Decimal, *, kept: bool) -> PositionState:
-    """Return what a position is once its executor is done; dust below `min_size` is closed."""
-    if open_amount <= 0 or open_amount < min_size:
-        return PositionState.CLOSED
-    return PositionState.KEPT if kept else PositionState.UNRESOLVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +135,36 @@ class PositionBook:
         )
 
     def open_amount(self, position_id: str) -> Decimal:
-        """Return the base amount bought and not sold; a complete order counts as sent."""
-        left = ZERO
+        """Return the base amount bought, not sold and not written off.
+
+        A complete order whose fills are unknown counts as sent.
+        """
+        left = -self._journal.position(position_id).written_off
         for order in self._journal.orders(position_id):
-            known = total(self._journal.fills(order.order_id)).amount
-            done = max(known, order.amount) if order.status is OrderStatus.FILLED else known
+            done = total(self._journal.fills(order.order_id)).amount
+            if not done and order.status is OrderStatus.FILLED:
+                done = order.amount
             left += -done if order.is_exit else done
         return left
 
     def pnl(self, position_id: str) -> Decimal | None:
         """Return the realised profit of a position, net of fees; None before it has one."""
         return realised_pnl(self.entry(position_id), self.exit(position_id))
+
+    def realised_since(self, moment: datetime) -> Decimal:
+        """Return what positions closed since `moment`, and exits of open ones, have earned."""
+        closed = [pnl for _, pnl in self._journal.closed_since(moment)]
+        running = [self.pnl(position_id) for position_id in self._held.values()]
+        return sum((pnl for pnl in (*closed, *running) if pnl is not None), ZERO)
+
+    def exposure(self) -> Decimal:
+        """Return what the coins that are held now have cost, in quote currency, without fees."""
+        return sum((self._cost_of_open(position_id) for position_id in self._held.values()), ZERO)
+
+    def _cost_of_open(self, position_id: str) -> Decimal:
+        entry = self.entry(position_id)
+        left = max(self.open_amount(position_id), ZERO)
+        return entry.quote * left / entry.amount if entry.amount else ZERO
 
     def opened(self, position: Position) -> None:
         """Enter a position that is about to be opened; its signal counts as acted on."""
@@ -193,8 +196,14 @@ class PositionBook:
             self._journal.add_order(order)
             if submission.reason is not None:
                 self._journal.note_exit_reason(order.position_id, submission.reason)
-            self._post(order)
+            self._tell(order.position_id)
         self._on_event()
+
+    def acknowledged(self, order_id: str, txid: str) -> None:
+        """Journal the exchange's id of an order; one that is not the bot's is left alone."""
+        order = self._journal.order(order_id)
+        if order is not None and order.txid is None:
+            self._journal.set_txid(order_id, txid)
 
     def filled(self, fill: Fill, reason: ExitReason | None) -> None:
         """Journal a fill; `reason` is why the position is being closed, if that is known."""
@@ -207,8 +216,11 @@ class PositionBook:
             if order.is_exit and reason is not None:
                 self._journal.note_exit_reason(order.position_id, reason)
             own = total(self._journal.fills(order.order_id))
-            whole = own.amount >= order.amount or order.status is OrderStatus.FILLED
-            self._become(order, OrderStatus.FILLED if whole else OrderStatus.PARTIALLY_FILLED)
+            if order.status not in ENDED:
+                whole = own.amount >= order.amount
+                status = OrderStatus.FILLED if whole else OrderStatus.PARTIALLY_FILLED
+                self._journal.set_order_status(order.order_id, status)
+            self._tell(order.position_id)
         self._on_event()
 
     def ended(self, order_id: str, status: OrderStatus) -> None:
@@ -217,35 +229,76 @@ class PositionBook:
         if order is None or order.status is status:
             return
         with self._journal.transaction():
-            self._become(order, status)
+            self._journal.set_order_status(order_id, status)
+            self._tell(order.position_id)
         self._on_event()
 
     def finished(self, position_id: str, state: PositionState, reason: ExitReason | None) -> None:
         """Journal that no executor watches a position any more, and what has become of it."""
-        now = self._clock()
-        symbol = self._journal.position(position_id).symbol
+        end = Finished(position_id, state, reason, self._clock())
         with self._journal.transaction():
-            self._journal.settle_position(position_id, state, reason, now)
-            for order in self._journal.orders(position_id):
-                self._post(order)
-        if state in UNFINISHED:
-            self._left_behind.add(symbol)
-        else:
-            self._held.pop(symbol, None)
-            self._left_behind.discard(symbol)
-            self._last_exits[symbol] = now
+            self._end(end)
+        self._let_go(end)
         self._on_event()
 
-    def _become(self, order: Order, status: OrderStatus) -> None:
-        self._journal.set_order_status(order.order_id, status)
-        self._post(replace(order, status=status))
+    def claims(self) -> list[Claim]:
+        """Return the positions that nothing watches, as a recovery looks at them."""
+        return [claim_of(self._journal, position) for position in self.left_behind]
 
-    def _post(self, order: Order) -> None:
-        position = self._journal.position(order.position_id)
-        own = total(self._journal.fills(order.order_id))
-        entry = self.entry(order.position_id) if order.is_exit else own
-        payload = trade_event(
-            self._sender, position, order, entry=entry, own=own
-        ).SerializeToString(deterministic=True)
-        if payload != self._journal.last_payload(order.order_id):
-            self._journal.post(order.order_id, payload)
+    def recovered(self, found: Reconciliation) -> None:
+        """Journal what a recovery has learned, all at once; adopting comes after it."""
+        with self._journal.transaction():
+            write_findings(self._journal, found, self._clock())
+            for end in found.finished:
+                self._end(end)
+            for position_id in self._held.values():
+                self._tell(position_id)
+        for end in found.finished:
+            self._let_go(end)
+        self._on_event()
+
+    def watched_again(self, position_id: str) -> None:
+        """Journal that an executor guards a position again that an earlier run left."""
+        self._journal.reopen_position(position_id)
+        self._left_behind.discard(self._journal.position(position_id).symbol)
+
+    def accept_differences(self, by: str) -> list[WrittenDifference]:
+        """Take the account's word for what differs, because a person said so; return what did.
+
+        Missing coins are written off, and orders that the exchange does not list count as ended.
+        """
+        found = self._journal.open_differences()
+        with self._journal.transaction():
+            for each in found:
+                accept(self._journal, each)
+            self._journal.settle_differences(self._clock(), by)
+        return found
+
+    def _end(self, end: Finished) -> None:
+        self._journal.settle_position(end.position_id, end.state, end.reason, end.at)
+        self._tell(end.position_id)
+
+    def _let_go(self, end: Finished) -> None:
+        symbol = self._journal.position(end.position_id).symbol
+        if end.state in UNFINISHED:
+            self._left_behind.add(symbol)
+            return
+        self._held.pop(symbol, None)
+        self._left_behind.discard(symbol)
+        self._last_exits[symbol] = end.at
+
+    def _tell(self, position_id: str) -> None:
+        """Post what has changed of a position's orders: a fill may change later exits' profit."""
+        position = self._journal.position(position_id)
+        entry, sold = self.entry(position_id), ZERO
+        for order in self._journal.orders(position_id):
+            own = total(self._journal.fills(order.order_id))
+            totals = OrderTotals(entry if order.is_exit else own, own, sold)
+            self._post(trade_event(self._sender, position, order, totals))
+            sold += own.amount if order.is_exit else ZERO
+        self._journal.note_pnl(position_id, self.pnl(position_id))
+
+    def _post(self, event: TradeEvent) -> None:
+        payload = event.SerializeToString(deterministic=True)
+        if payload != self._journal.last_payload(event.order_id):
+            self._journal.post(event.order_id, payload)

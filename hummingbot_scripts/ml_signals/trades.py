@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from enum import StrEnum
 
 from .plan import Plan
@@ -11,6 +11,12 @@ from .rules import ExitReason
 
 ZERO = Decimal(0)
 BASIS_POINTS = Decimal(10_000)
+
+_EXACT = Context(prec=60)
+"""Enough for every sum and product of a coin's prices, amounts and fees."""
+
+_SMALLEST = Decimal("1e-18")
+"""Shares of a cost are cut here; the last exit takes what is left."""
 
 
 class OrderStatus(StrEnum):
@@ -56,7 +62,8 @@ class PositionState(StrEnum):
 class Position:
     """One long position from decision to exit. Prices in quote, amounts in base currency.
 
-    `written_off` is what somebody else took of it; `plan` is unknown in journals of before.
+    `written_off` is what somebody else took of it; `plan` is unknown in journals of before;
+    `trailing_trigger` is the net profit share below which an armed trailing stop sells.
     """
 
     position_id: str
@@ -71,6 +78,7 @@ class Position:
     exit_reason: ExitReason | None = None
     plan: Plan | None = None
     written_off: Decimal = ZERO
+    trailing_trigger: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +133,13 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The sum of some fills, in base (`amount`) and quote currency."""
+    """The sum of some fills, in base (`amount`) and quote currency, and their first and last."""
 
     amount: Decimal = ZERO
     quote: Decimal = ZERO
     fee_quote: Decimal = ZERO
     filled_at: datetime | None = None
+    first_filled_at: datetime | None = None
 
     @property
     def average_price(self) -> Decimal | None:
@@ -139,27 +148,38 @@ class Totals:
 
 
 def total(fills: Iterable[Fill]) -> Totals:
-    """Add up `fills`; `filled_at` is the time of the latest."""
+    """Add up `fills` without rounding."""
     amount = quote = fee = ZERO
-    latest: datetime | None = None
-    for fill in fills:
-        amount += fill.amount
-        quote += fill.quote
-        fee += fill.fee_quote
-        latest = fill.filled_at if latest is None else max(latest, fill.filled_at)
-    return Totals(amount, quote, fee, latest)
+    times: list[datetime] = []
+    with localcontext(_EXACT):
+        for fill in fills:
+            amount += fill.amount
+            quote += fill.quote
+            fee += fill.fee_quote
+            times.append(fill.filled_at)
+    return Totals(amount, quote, fee, max(times, default=None), min(times, default=None))
 
 
-def realised_pnl(entry: Totals, exit_: Totals) -> Decimal | None:
+def realised_pnl(entry: Totals, exit_: Totals, sold_before: Decimal = ZERO) -> Decimal | None:
     """Return the profit of an exit net of its fee and of its share of the entry's cost and fee.
 
-    None when either side has no known fill.
+    `sold_before` base units of the position were sold by earlier exits. The shares of all exits
+    of what was bought add up to the whole cost, to the last digit, so the profits add up to the
+    change of the balance. None when either side has no known fill.
     """
     if not entry.amount or not exit_.amount:
         return None
+    with localcontext(_EXACT):
+        until = _cost_of(entry, sold_before + exit_.amount)
+        return exit_.quote - exit_.fee_quote - (until - _cost_of(entry, sold_before))
+
+
+def _cost_of(entry: Totals, amount: Decimal) -> Decimal:
+    """Return what the first `amount` base units of an entry cost with their fee."""
     cost = entry.quote + entry.fee_quote
-    share = cost if exit_.amount == entry.amount else cost * exit_.amount / entry.amount
-    return exit_.quote - exit_.fee_quote - share
+    if amount >= entry.amount:
+        return cost
+    return (cost * amount / entry.amount).quantize(_SMALLEST)
 
 
 def slippage_bps(side: OrderSide, average: Decimal, reference: Decimal | None) -> Decimal | None:
@@ -168,3 +188,10 @@ def slippage_bps(side: OrderSide, average: Decimal, reference: Decimal | None) -
         return None
     sign = 1 if side is OrderSide.BUY else -1
     return sign * (average / reference - 1) * BASIS_POINTS
+
+
+def holding_s(entry: Totals, exit_: Totals) -> Decimal | None:
+    """Return the seconds from the first fill of an entry to the last of an exit, if both exist."""
+    if entry.first_filled_at is None or exit_.filled_at is None:
+        return None
+    return Decimal(str((exit_.filled_at - entry.first_filled_at).total_seconds()))

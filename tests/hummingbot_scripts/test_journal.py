@@ -1,8 +1,9 @@
-import multiprocessing
-import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,7 +31,6 @@ from hummingbot_scripts.ml_signals.trades import (
     Order,
     OrderRole,
     OrderSide,
-    OrderStatus,
     Position,
     PositionState,
 )
@@ -180,24 +180,29 @@ def test_a_second_bot_on_the_same_journal_is_refused_by_name(tmp_path: Path) -> 
     Journal(path, Owner("alpha", "live")).close()
 
 
-def test_a_killed_bot_leaves_no_lock(tmp_path: Path, now: datetime) -> None:
+KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from hummingbot_scripts.ml_signals.journal import Journal
+from hummingbot_scripts.ml_signals.trades import Position, PositionState
+
+journal = Journal(Path(sys.argv[1]))
+one = Decimal(1)
+journal.add_position(Position("p1", "BTC-USD", 9, one, one, one, datetime(2026, 3, 1, tzinfo=UTC)))
+with journal.transaction():
+    journal.settle_position("p1", PositionState.GONE, None, datetime(2026, 3, 1, tzinfo=UTC))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_bot_leaves_no_lock_and_no_half_transaction(tmp_path: Path) -> None:
     path = tmp_path / "b.sqlite"
-    process = multiprocessing.get_context("fork").Process(target=_write_and_die, args=(path, now))
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)  # noqa: S603
+    assert ended.returncode == -signal.SIGKILL
     with closing(Journal(path)) as journal:
-        assert journal.order("12345") == _order(now)
-
-
-def _write_and_die(path: Path, now: datetime) -> None:
-    journal = Journal(path)
-    with journal.transaction():
-        journal.add_position(_position(now))
-        journal.add_order(_order(now))
-    with journal.transaction():
-        journal.set_order_status("12345", OrderStatus.FAILED)
-        os.kill(os.getpid(), signal.SIGKILL)
+        assert journal.position("p1").state is PositionState.OPEN
 
 
 def test_the_journal_of_paper_money_is_not_taken_for_real_money(
@@ -360,8 +365,9 @@ def test_a_difference_is_written_once_until_somebody_settles_it(
     journal: Journal, now: datetime
 ) -> None:
     found = WrittenDifference(0, now, "SOLD_ELSEWHERE", "BTC-USD", "p1", EXACT, "0.1 BTC are gone")
-    assert journal.add_difference(found)
-    assert not journal.add_difference(found)
+    journal.add_difference(replace(found, amount=Decimal(2)))
+    journal.add_difference(found)
+    journal.add_difference(replace(found, kind="DOUBLED"), needs_person=False)
     assert [each.amount for each in journal.open_differences()] == [EXACT]
     assert journal.settle_differences(now, "ann") == 1
     assert journal.open_differences() == []

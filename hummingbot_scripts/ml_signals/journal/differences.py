@@ -16,7 +16,7 @@ class WrittenDifference:
     found_at: datetime
     kind: str
     symbol: str
-    position_id: str | None
+    position_id: str
     amount: Decimal
     words: str
     settled_at: datetime | None = None
@@ -26,18 +26,21 @@ class WrittenDifference:
 class DifferenceTable(JournalFile):
     """Differences between the journal and the account, settled or not."""
 
-    def add_difference(self, found: WrittenDifference) -> bool:
-        """Write a difference (its id is given anew); False when the same one is open already."""
-        open_one = self._row(
-            "SELECT 1 FROM differences WHERE kind = ? AND symbol = ? AND position_id IS ?"
-            " AND amount = ? AND settled_at IS NULL",
-            (found.kind, found.symbol, found.position_id, text(found.amount)),
-        )
-        if open_one is not None:
-            return False
+    def add_difference(self, found: WrittenDifference, *, needs_person: bool = True) -> None:
+        """Write a difference (its id is given anew); one that needs nobody is settled at once.
+
+        An open one of the same kind and position is brought up to date instead.
+        """
+        changed = self._run(
+            "UPDATE differences SET amount = ?, words = ? WHERE kind = ? AND symbol = ?"
+            " AND position_id = ? AND settled_at IS NULL",
+            (text(found.amount), found.words, found.kind, found.symbol, found.position_id),
+        ).rowcount
+        if changed:
+            return
         self._run(
-            "INSERT INTO differences (found_at, kind, symbol, position_id, amount, words)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO differences (found_at, kind, symbol, position_id, amount, words,"
+            " settled_at, settled_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 text(found.found_at),
                 found.kind,
@@ -45,9 +48,10 @@ class DifferenceTable(JournalFile):
                 found.position_id,
                 text(found.amount),
                 found.words,
+                None if needs_person else text(found.found_at),
+                None if needs_person else "the bot",
             ),
         )
-        return True
 
     def settle_differences(self, at: datetime, by: str) -> int:
         """Write that all open differences are settled, and by whom; return how many were."""

@@ -61,6 +61,14 @@ class PositionTable(JournalFile):
             (None if pnl_quote is None else text(pnl_quote), position_id),
         )
 
+    def note_trailing(self, position_id: str, trigger: Decimal | None) -> None:
+        """Write the net profit share below which an armed trailing stop sells."""
+        with self.transaction(durable=False):  # it moves often; an older one only sells later
+            self._run(
+                "UPDATE positions SET trailing_trigger = ? WHERE position_id = ?",
+                (None if trigger is None else text(trigger), position_id),
+            )
+
     def write_off(self, position_id: str, amount: Decimal) -> None:
         """Write how much of a position somebody else took, in all, in base currency."""
         self._run(

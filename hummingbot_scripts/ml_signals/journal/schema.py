@@ -37,6 +37,7 @@ MIGRATIONS = (
     ALTER TABLE positions ADD COLUMN plan TEXT;
     ALTER TABLE positions ADD COLUMN written_off TEXT NOT NULL DEFAULT '0';
     ALTER TABLE positions ADD COLUMN pnl_quote TEXT;
+    ALTER TABLE positions ADD COLUMN trailing_trigger TEXT;
     CREATE INDEX positions_by_end ON positions (state, closed_at);
     ALTER TABLE orders ADD COLUMN role TEXT NOT NULL DEFAULT 'ENTRY';
     ALTER TABLE orders ADD COLUMN txid TEXT;
@@ -65,7 +66,7 @@ MIGRATIONS = (
     ) STRICT;
     CREATE TABLE differences (
         difference_id INTEGER PRIMARY KEY AUTOINCREMENT, found_at TEXT NOT NULL,
-        kind TEXT NOT NULL, symbol TEXT NOT NULL, position_id TEXT, amount TEXT NOT NULL,
+        kind TEXT NOT NULL, symbol TEXT NOT NULL, position_id TEXT NOT NULL, amount TEXT NOT NULL,
         words TEXT NOT NULL, settled_at TEXT, settled_by TEXT
     ) STRICT;
     PRAGMA application_id = 1835823977;

@@ -1,0 +1,130 @@
+"""What a recovery finds out: the records between the pure judgement and those who act on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from .claims import Leg
+from .rules import ExitReason
+from .trades import Fill, OrderStatus, Position, PositionState
+
+
+class DifferenceKind(StrEnum):
+    """In what way the account is not what the journal says."""
+
+    SOLD_ELSEWHERE = "SOLD_ELSEWHERE"
+    OVERSOLD = "OVERSOLD"
+    DOUBLED = "DOUBLED"
+    CANCELED_ELSEWHERE = "CANCELED_ELSEWHERE"
+    UNLISTED = "UNLISTED"
+    MORE_THAN_OURS = "MORE_THAN_OURS"
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether nothing new may be opened before a person accepts it."""
+        return self in _GRAVE
+
+
+_GRAVE = frozenset(
+    {DifferenceKind.SOLD_ELSEWHERE, DifferenceKind.OVERSOLD, DifferenceKind.UNLISTED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where journal and account disagree, in words; `amount` in base units."""
+
+    kind: DifferenceKind
+    symbol: str
+    position_id: str
+    amount: Decimal
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """What an order has become: its status and the exchange's id."""
+
+    order_id: str
+    status: OrderStatus
+    txid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A position that is held and must be guarded again.
+
+    `exits` are all that sold, or may yet; `protective` the stops that rest at the exchange.
+    `held` base units are there: what `entries` bought and none sold, or less where some of it
+    has gone from the account.
+    """
+
+    position: Position
+    entries: tuple[Leg, ...]
+    exits: tuple[Leg, ...]
+    protective: tuple[Leg, ...]
+    held: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A position of which nothing is held any more, what it is now, and when and why it ended."""
+
+    position_id: str
+    state: PositionState
+    reason: ExitReason | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A position that cannot be judged yet, and why; ask the exchange again.
+
+    If that does not help, there is a difference about it that needs a person.
+    """
+
+    position_id: str
+    symbol: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What to journal, adopt and cancel so that journal and account agree.
+
+    Cancel first, and adopt what is in `adopt`; while anything is unsettled, look again.
+    """
+
+    new_fills: tuple[Fill, ...] = ()
+    order_states: tuple[OrderState, ...] = ()
+    adopt: tuple[Adoption, ...] = ()
+    cancel: tuple[str, ...] = ()
+    finished: tuple[Finished, ...] = ()
+    unsettled: tuple[Unsettled, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def money_at_stake(self) -> bool:
+        """Whether nothing new may be opened: something is open, or a person has to look."""
+        return bool(self.unsettled) or any(found.kind.needs_person for found in self.differences)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """When the exchange was asked: now, first in this recovery, and what `since` it was asked.
+
+    `min_sizes` are the smallest base amounts that can be sold, by symbol.
+    """
+
+    now: datetime
+    first_at: datetime
+    since: datetime
+    min_sizes: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+def join(one: Reconciliation, other: Reconciliation) -> Reconciliation:
+    """Return both as one."""
+    names = Reconciliation.__dataclass_fields__
+    return Reconciliation(**{name: getattr(one, name) + getattr(other, name) for name in names})
