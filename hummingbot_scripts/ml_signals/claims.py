@@ -161,6 +161,25 @@ def sold(legs: Iterable[Leg]) -> Decimal:
     return sum((leg.filled for leg in legs if leg.order.is_exit), ZERO)
 
 
+def as_one(legs: Sequence[Leg], amount: Decimal) -> Leg:
+    """Return one complete order that stands for all, with fills of `amount` base units at most."""
+    fills: list[Fill] = []
+    for fill in (fill for leg in legs for fill in leg.fills):
+        room = amount - total(fills).amount
+        if room > 0:
+            fills.append(_cut(fill, room))
+    order = replace(legs[0].now, amount=total(fills).amount, status=OrderStatus.FILLED)
+    return Leg(order, tuple(fills), ())
+
+
+def _cut(fill: Fill, room: Decimal) -> Fill:
+    if fill.amount <= room:
+        return fill
+    share = room / fill.amount
+    cost = None if fill.cost_quote is None else fill.cost_quote * share
+    return replace(fill, amount=room, fee_quote=fill.fee_quote * share, cost_quote=cost)
+
+
 def sold_by_others(claims: Iterable[Claim], snapshot: AccountSnapshot, symbol: str) -> Decimal:
     """Return the base amount of a coin's sales in the snapshot that no order of the bot made."""
     own = [order for claim in claims for order in claim.orders]

@@ -257,7 +257,7 @@ class PositionBook:
             self._let_go(end)
         self._on_event()
 
-    def watched_again(self, position_id: str) -> None:
+    def adopted(self, position_id: str) -> None:
         """Journal that an executor guards a position again that an earlier run left."""
         self._journal.reopen_position(position_id)
         self._left_behind.discard(self._journal.position(position_id).symbol)

@@ -56,16 +56,21 @@ class OrderState:
 class Adoption:
     """A position that is held and must be guarded again.
 
-    `exits` are all that sold, or may yet; `protective` the stops that rest at the exchange.
-    `held` base units are there: what `entries` bought and none sold, or less where some of it
-    has gone from the account.
+    `entry` is one order that stands for all that bought; `exits` are all that sold, or may yet;
+    `protective` the stops that rest at the exchange. `held` base units are there. Where that is
+    less than was bought and not sold, the fills of `entry` are cut to what explains `held`.
     """
 
     position: Position
-    entries: tuple[Leg, ...]
+    entry: Leg
     exits: tuple[Leg, ...]
     protective: tuple[Leg, ...]
     held: Decimal
+
+    @property
+    def entries(self) -> tuple[Leg, ...]:
+        """The entry alone."""
+        return (self.entry,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Reconciliation:
 @dataclass(frozen=True, slots=True)
 class Look:
     """When the exchange was asked: now, first in this recovery, and what `since` it was asked.
+
+    `now` is the moment before the first question.
 
     `min_sizes` are the smallest base amounts that can be sold, by symbol.
     """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from .claims import ENDED, Claim, Leg, bought, legs_of, sold, sold_by_others
+from .claims import ENDED, Claim, Leg, as_one, bought, legs_of, sold, sold_by_others
 from .endings import ended_by
 from .kraken.account import AccountSnapshot, RemoteOrder
 from .reconciliation import (
@@ -218,13 +218,10 @@ def _cancelling(case: _Case, txids: tuple[str, ...]) -> Reconciliation:
 def _adoption(case: _Case, held: Decimal) -> Adoption:
     reached = [leg for leg in case.legs if leg.fills or leg.live]
     resting = [leg for leg in reached if leg.order.role is OrderRole.PROTECTIVE and leg.live]
-    return Adoption(
-        position=case.position,
-        entries=tuple(leg for leg in reached if not leg.order.is_exit),
-        exits=tuple(leg for leg in reached if leg.order.is_exit and leg not in resting),
-        protective=tuple(resting),
-        held=held,
-    )
+    exits = tuple(leg for leg in reached if leg.order.is_exit and leg not in resting)
+    bought_by = [leg for leg in reached if not leg.order.is_exit]
+    entry = as_one(bought_by, held + sold(case.legs))
+    return Adoption(case.position, entry, exits, tuple(resting), held)
 
 
 def _finished(case: _Case) -> Finished:

@@ -29,7 +29,6 @@ def write_findings(journal: Journal, found: Reconciliation, at: datetime) -> Non
 
 def _write(journal: Journal, found: Difference, at: datetime) -> None:
     written = WrittenDifference(
-        difference_id=0,
         found_at=at,
         kind=found.kind,
         symbol=found.symbol,

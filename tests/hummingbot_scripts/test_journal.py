@@ -364,10 +364,10 @@ def test_values_are_kept_by_key(journal: Journal) -> None:
 def test_a_difference_is_written_once_until_somebody_settles_it(
     journal: Journal, now: datetime
 ) -> None:
-    found = WrittenDifference(0, now, "SOLD_ELSEWHERE", "BTC-USD", "p1", EXACT, "0.1 BTC are gone")
-    journal.add_difference(replace(found, amount=Decimal(2)))
-    journal.add_difference(found)
-    journal.add_difference(replace(found, kind="DOUBLED"), needs_person=False)
+    found = WrittenDifference(now, "SOLD_ELSEWHERE", "BTC-USD", "p1", EXACT, "0.1 BTC are gone")
+    assert journal.add_difference(replace(found, amount=Decimal(2)))
+    assert not journal.add_difference(found)
+    assert journal.add_difference(replace(found, kind="DOUBLED"), needs_person=False)
     assert [each.amount for each in journal.open_differences()] == [EXACT]
     assert journal.settle_differences(now, "ann") == 1
     assert journal.open_differences() == []

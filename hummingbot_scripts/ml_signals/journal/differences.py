@@ -12,7 +12,6 @@ from .file import JournalFile
 class WrittenDifference:
     """What a recovery found to differ, in words; settled when a person or the bot cleared it."""
 
-    difference_id: int
     found_at: datetime
     kind: str
     symbol: str
@@ -26,10 +25,10 @@ class WrittenDifference:
 class DifferenceTable(JournalFile):
     """Differences between the journal and the account, settled or not."""
 
-    def add_difference(self, found: WrittenDifference, *, needs_person: bool = True) -> None:
-        """Write a difference (its id is given anew); one that needs nobody is settled at once.
+    def add_difference(self, found: WrittenDifference, *, needs_person: bool = True) -> bool:
+        """Write a difference; one that needs nobody is settled at once.
 
-        An open one of the same kind and position is brought up to date instead.
+        An open one of the same kind and position is brought up to date instead: False then.
         """
         changed = self._run(
             "UPDATE differences SET amount = ?, words = ? WHERE kind = ? AND symbol = ?"
@@ -37,7 +36,7 @@ class DifferenceTable(JournalFile):
             (text(found.amount), found.words, found.kind, found.symbol, found.position_id),
         ).rowcount
         if changed:
-            return
+            return False
         self._run(
             "INSERT INTO differences (found_at, kind, symbol, position_id, amount, words,"
             " settled_at, settled_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -52,6 +51,7 @@ class DifferenceTable(JournalFile):
                 None if needs_person else "the bot",
             ),
         )
+        return True
 
     def settle_differences(self, at: datetime, by: str) -> int:
         """Write that all open differences are settled, and by whom; return how many were."""
@@ -65,7 +65,6 @@ class DifferenceTable(JournalFile):
         rows = self._rows("SELECT * FROM differences WHERE settled_at IS NULL ORDER BY 1")
         return [
             WrittenDifference(
-                difference_id=row["difference_id"],
                 found_at=from_text(row["found_at"]),
                 kind=row["kind"],
                 symbol=row["symbol"],
