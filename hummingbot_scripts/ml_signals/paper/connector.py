@@ -52,6 +52,7 @@ class PaperKraken(CarefulKraken):
         self.paper = PaperAccount(PaperStore(path), configured_fees)
         self._desk: PaperDesk | None = None
         self._desk_lock = asyncio.Lock()
+        self._asset_pairs_by_key: dict[str, Any] = {}
         self._pairs: dict[str, Pair] = {}
         self._following: asyncio.Task[None] | None = None
         self._stream = PaperStream(self._beginning)
@@ -87,6 +88,19 @@ class PaperKraken(CarefulKraken):
             self._following.cancel()
             self._following = None
         await super().stop_network()
+
+    async def get_asset_pairs_by_key(self) -> dict[str, Any]:
+        """Return AssetPairs as Kraken gives it; raises `OSError` while it does not."""
+        await self.trading_pair_symbol_map()
+        if not self._asset_pairs_by_key:
+            raise OSError("Kraken has not said yet which pairs there are")
+        return self._asset_pairs_by_key
+
+    def _initialize_trading_pair_symbols_from_exchange_info(
+        self, exchange_info: dict[str, Any]
+    ) -> None:
+        super()._initialize_trading_pair_symbols_from_exchange_info(exchange_info)
+        self._asset_pairs_by_key = exchange_info
 
     def _create_user_stream_data_source(self) -> PaperStream:
         return self._stream

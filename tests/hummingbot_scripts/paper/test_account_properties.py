@@ -39,7 +39,7 @@ def orders(draw: st.DrawFn) -> Wanted:
     return Wanted(SYMBOL, side, kind, draw(lots), price, 1, post_only)
 
 
-steps = st.lists(st.tuples(st.sampled_from("aafc"), orders(), books()), max_size=25)
+steps = st.lists(st.tuples(st.sampled_from("aafc"), orders(), books()), min_size=4, max_size=30)
 
 
 def act(account: PaperAccount, what: str, wanted: Wanted, market: Market) -> None:
@@ -78,7 +78,7 @@ def check(account: PaperAccount) -> None:
         assert order.live or order.closed_at is not None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(steps)
 def test_balances_are_the_sum_of_all_trades_and_never_below_zero(
     script: list[tuple[str, Wanted, Market]],
