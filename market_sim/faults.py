@@ -37,6 +37,7 @@ class FaultName(StrEnum):
     KRAKEN_TOO_MANY_REQUESTS = "kraken_too_many_requests"
     KRAKEN_INVALID_NONCE = "kraken_invalid_nonce"
     KRAKEN_RATE_LIMIT = "kraken_rate_limit"
+    KRAKEN_THROTTLED = "kraken_throttled"
     KRAKEN_LOCKOUT = "kraken_lockout"
     KRAKEN_BUSY = "kraken_busy"
     KRAKEN_UNAVAILABLE = "kraken_unavailable"
@@ -57,6 +58,7 @@ class FaultName(StrEnum):
     KRAKEN_THIN_BOOK = "kraken_thin_book"
     KRAKEN_FLASH_CRASH = "kraken_flash_crash"
     # Kraken's account.
+    KRAKEN_HISTORY_LAG = "kraken_history_lag"
     KRAKEN_BALANCE_LAG = "kraken_balance_lag"
     KRAKEN_EARN_BALANCE = "kraken_earn_balance"
     # Kraken's private stream.
@@ -157,7 +159,7 @@ class FaultSwitch:
     def struck(self, name: FaultName, occasion: Where = ANYWHERE) -> Fault | None:
         """Return the fault if it happens at this occasion, and count it."""
         fault = self.active(name, occasion)
-        if fault is None or fault.remaining == 0:
+        if fault is None:
             return None
         if self._chance(name).random() >= fault.probability:
             return None
@@ -175,7 +177,12 @@ class FaultSwitch:
         return fault
 
     def active(self, name: FaultName, occasion: Where = ANYWHERE) -> Fault | None:
-        """Return a fault that is on for this occasion, whatever its chance; count nothing."""
+        """Return a fault that may happen at this occasion, whatever its chance; count nothing."""
+        fault = self.switched_on(name, occasion)
+        return None if fault is None or fault.remaining == 0 else fault
+
+    def switched_on(self, name: FaultName, occasion: Where = ANYWHERE) -> Fault | None:
+        """Return a fault that is on for this occasion, even if it has struck its last time."""
         fault = self._faults.get(name)
         if fault is None or not fault.only.covers(occasion):
             return None

@@ -29,6 +29,7 @@ _EARN_SHARE = 0.5
 _REFUSALS = (
     (FaultName.KRAKEN_INVALID_NONCE, "EAPI:Invalid nonce"),
     (FaultName.KRAKEN_RATE_LIMIT, "EAPI:Rate limit exceeded"),
+    (FaultName.KRAKEN_THROTTLED, "EService: Throttled: {}"),
     (FaultName.KRAKEN_LOCKOUT, "EGeneral:Temporary lockout"),
     (FaultName.KRAKEN_UNAVAILABLE, "EService:Unavailable"),
     (FaultName.KRAKEN_BUSY, "EService:Busy"),
@@ -59,7 +60,7 @@ class KrakenAccount:
         self._desk = desk
         self._exchange = desk.exchange
         self._faults = desk.faults
-        history = History(desk.exchange)
+        history = History(desk.exchange, desk.faults)
         self.actions: dict[str, Callable[[Parameters], Awaitable[Any]]] = {
             "GetWebSocketsToken": self._token,
             "Balance": self._balance,
@@ -91,7 +92,7 @@ class KrakenAccount:
         """Raise `OrderRefusedError` if a call is refused before it is looked at."""
         for name, text in _REFUSALS:
             if self._faults.strikes(name, occasion):
-                raise OrderRefusedError(text)
+                raise OrderRefusedError(text.format(int(self._exchange.clock().timestamp()) + 2))
         self._desk.limits.call(occasion.method or "")
 
     async def _token(self, _: Parameters) -> dict[str, Any]:

@@ -44,7 +44,8 @@ class Fates:
     def fillable(self, order: Order) -> Decimal:
         """Return what of an order may fill by now, without what already has."""
         fate = order.fate
-        resting = self._faults.active(FaultName.KRAKEN_PARTIAL_FILL, order.wanted.where("AddOrder"))
+        where = order.wanted.where("AddOrder")
+        resting = self._faults.switched_on(FaultName.KRAKEN_PARTIAL_FILL, where)
         if fate.share == 1 or (resting is None and not fate.canceled_at_share):
             return order.remaining
         share = cut(order.wanted.size * fate.share, LOT_DECIMALS)

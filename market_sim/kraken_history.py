@@ -1,8 +1,10 @@
 """What an account can read of its orders and trades: filters, limits and pages as at Kraken."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
+from market_sim.faults import FaultName, FaultSwitch
 from market_sim.kraken_exchange import Exchange
 from market_sim.kraken_intake import Parameters, flag, read
 from market_sim.kraken_orders import Order, OrderRefusedError, Trade
@@ -11,13 +13,15 @@ from market_sim.kraken_wire import rest_order, rest_trade
 PAGE = 50
 MOST_ORDERS = 50
 MOST_TRADES = 20
+_LAG_S = 5.0
 
 
 class History:
     """Answers OpenOrders, ClosedOrders, QueryOrders, QueryTrades and TradesHistory."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, faults: FaultSwitch) -> None:
         self._exchange = exchange
+        self._faults = faults
 
     async def open_orders(self, given: Parameters) -> dict[str, Any]:
         """Return the live orders."""
@@ -41,7 +45,7 @@ class History:
 
     async def query_trades(self, given: Parameters) -> dict[str, Any]:
         """Return the trades with the ids that are asked for, at most 20."""
-        trades = {trade.id: trade for trade in self._exchange.trades}
+        trades = {trade.id: trade for trade in self._trades()}
         names = _ids(given, MOST_TRADES)
         if any(name not in trades for name in names):
             raise OrderRefusedError("EOrder:Invalid order")
@@ -50,7 +54,7 @@ class History:
     async def trades_history(self, given: Parameters) -> dict[str, Any]:
         """Return a page of the trades, the latest first, and how many there are."""
         start, end = self._bounds(given)
-        found = [t for t in reversed(self._exchange.trades) if start < t.at.timestamp() <= end]
+        found = [t for t in reversed(self._trades()) if start < t.at.timestamp() <= end]
         page = _page(found, given)
         return {"trades": {trade.id: rest_trade(trade) for trade in page}, "count": len(found)}
 
@@ -63,12 +67,21 @@ class History:
             if order.fate.listed_from is None or order.fate.listed_from <= now
         }
 
+    def _trades(self) -> list[Trade]:
+        """Return the trades that Kraken's readers know of."""
+        lag = self._faults.struck(FaultName.KRAKEN_HISTORY_LAG)
+        if lag is None:
+            return self._exchange.trades
+        seconds = _LAG_S if lag.amount is None else lag.amount
+        since = self._exchange.clock() - timedelta(seconds=seconds)
+        return [trade for trade in self._exchange.trades if trade.at <= since]
+
     def _listed(self, orders: Iterable[Order], given: Parameters) -> dict[str, Any]:
         listed = {order.id: rest_order(order) for order in orders}
         if flag(given, "trades"):
             for details in listed.values():
                 details["trades"] = []
-            for trade in self._exchange.trades:
+            for trade in self._trades():
                 if trade.order_id in listed:
                     listed[trade.order_id]["trades"].append(trade.id)
         return listed

@@ -112,7 +112,9 @@ def stream_trade(trade: Trade) -> dict[str, Any]:
     """Return a fill as ownTrades tells it."""
     decimals = trade.pair.stream_decimals
     details = _trade(trade, decimals, decimals)
-    return details | {"pair": trade.pair.wsname, "time": f"{trade.at.timestamp():.6f}"}
+    details |= {"pair": trade.pair.wsname, "time": f"{trade.at.timestamp():.6f}"}
+    # Kraken leaves it out where the client gave none.
+    return details | ({"userref": trade.wanted.userref} if trade.wanted.userref else {})
 
 
 def public_trade(trade: PublicTrade) -> list[str]:
@@ -185,7 +187,7 @@ def _constants(order: Order, decimals: int) -> dict[str, str]:
 
 
 def _trade(trade: Trade, price_decimals: int, cost_decimals: int) -> dict[str, Any]:
-    details: dict[str, Any] = {
+    return {
         "cost": f"{trade.cost:.{cost_decimals}f}",
         "fee": f"{trade.fee:.{cost_decimals}f}",
         "margin": f"{0:.{cost_decimals}f}",
@@ -196,8 +198,6 @@ def _trade(trade: Trade, price_decimals: int, cost_decimals: int) -> dict[str, A
         "type": trade.wanted.side.value,
         "vol": _size(trade.size),
     }
-    # Kraken leaves it out where the client gave none.
-    return details | ({"userref": trade.wanted.userref} if trade.wanted.userref else {})
 
 
 def _row(pair: Pair, level: Level) -> list[str]:

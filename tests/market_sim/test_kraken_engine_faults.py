@@ -197,6 +197,18 @@ async def test_balances_lag_behind_the_trades(session: Session) -> None:
     assert {a: Decimal(text) for a, text in after.items()} == session.exchange.balances
 
 
+async def test_the_history_lags_behind_the_trades(session: Session) -> None:
+    session.kraken.faults.on(FaultName.KRAKEN_HISTORY_LAG, amount=10)
+    txid = await session.place(**BUY)
+    [trade] = session.exchange.trades
+    asked = {"txid": txid, "trades": "true"}
+    found = (await session.rest.result("QueryOrders", **asked))[txid]
+    assert (found["status"], found["trades"]) == ("closed", [])
+    assert await session.rest.refusal("QueryTrades", txid=trade.id) == "EOrder:Invalid order"
+    session.pass_time(10)
+    assert (await session.rest.result("QueryOrders", **asked))[txid]["trades"] == [trade.id]
+
+
 async def test_a_part_of_each_balance_earns_and_can_be_traded_all_the_same(
     session: Session,
 ) -> None:

@@ -26,6 +26,7 @@ async def session() -> AsyncIterator[Session]:
     [
         (FaultName.KRAKEN_INVALID_NONCE, "EAPI:Invalid nonce"),
         (FaultName.KRAKEN_RATE_LIMIT, "EAPI:Rate limit exceeded"),
+        (FaultName.KRAKEN_THROTTLED, "EService: Throttled: 1767614402"),
         (FaultName.KRAKEN_LOCKOUT, "EGeneral:Temporary lockout"),
         (FaultName.KRAKEN_UNAVAILABLE, "EService:Unavailable"),
         (FaultName.KRAKEN_BUSY, "EService:Busy"),
