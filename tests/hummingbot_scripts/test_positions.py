@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hummingbot_scripts.ml_signals.events import Sender
-from hummingbot_scripts.ml_signals.journal import Journal
+from hummingbot_scripts.ml_signals.journal import Journal, JournalError
 from hummingbot_scripts.ml_signals.pb.signals_pb2 import TradeEvent
 from hummingbot_scripts.ml_signals.positions import (
     PositionBook,
@@ -16,6 +17,7 @@ from hummingbot_scripts.ml_signals.positions import (
 from hummingbot_scripts.ml_signals.rules import ExitReason
 from hummingbot_scripts.ml_signals.trades import (
     Fill,
+    OrderRole,
     OrderSide,
     OrderStatus,
     Position,
@@ -179,3 +181,114 @@ def test_a_journal_keeps_decimals_and_times_exactly(journal: Journal, now: datet
     position = Position("p", "BTC-USD", 1, exact, exact, exact, at)
     journal.add_position(position)
     assert journal.position("p") == position
+
+
+def _sell(book: PositionBook, order_id: str, fills: list[Fill], **changes: object) -> None:
+    submission = _order(order_id, OrderSide.SELL)
+    book.submitted(replace(submission, **changes))  # type: ignore[arg-type]
+    for fill in fills:
+        book.filled(fill, ExitReason.STOP_LOSS)
+    book.ended(order_id, OrderStatus.FILLED)
+
+
+def test_the_profits_of_several_exits_add_up_to_the_change_of_the_balance(
+    book: PositionBook, journal: Journal, now: datetime
+) -> None:
+    book.opened(_position(now))
+    book.submitted(_order("b1", OrderSide.BUY))
+    book.filled(_fill("b1", "t1", 60_001, "0.00333333", now), None)
+    book.filled(_fill("b1", "t2", 60_007, "0.00666667", now), None)
+    stop = {"role": OrderRole.PROTECTIVE, "trigger": Decimal(56_400)}
+    _sell(book, "s1", [_fill("s1", "t3", 56_399, "0.00123457", now)], **stop)
+    _sell(book, "s2", [_fill("s2", "t4", 56_301, "0.00311111", now)])
+    _sell(book, "s3", [_fill("s3", "t5", 56_201, "0.00565432", now)])
+    book.finished("p1", PositionState.CLOSED, ExitReason.STOP_LOSS)
+    last = {event.order_id: event for event in _events(journal)}
+    fills = [fill for order in ("b1", "s1", "s2", "s3") for fill in journal.fills(order)]
+    change = sum(
+        (-fill.quote if fill.order_id == "b1" else fill.quote) - fill.fee_quote for fill in fills
+    )
+    assert sum(Decimal(last[order].pnl_quote) for order in ("s1", "s2", "s3")) == change
+    assert book.pnl("p1") == change
+    assert journal.recent_results(1)[0][1] == change
+    assert book.realised_since(now) == change
+    assert book.open_amount("p1") == 0
+
+
+def test_the_cost_that_the_exchange_booked_counts_not_price_times_amount(
+    book: PositionBook, now: datetime
+) -> None:
+    book.opened(_position(now))
+    book.submitted(_order("b1", OrderSide.BUY))
+    book.filled(
+        replace(_fill("b1", "t1", 60_000, "0.01", now), cost_quote=Decimal("600.0001")), None
+    )
+    assert book.entry("p1").quote == Decimal("600.0001")
+    assert book.exposure() == Decimal("600.0001")
+
+
+def test_a_late_fill_of_an_early_exit_corrects_the_later_ones_too(
+    book: PositionBook, journal: Journal, now: datetime
+) -> None:
+    book.opened(_position(now))
+    book.submitted(_order("b1", OrderSide.BUY))
+    book.filled(_fill("b1", "t1", 60_001, "0.00333333", now), None)
+    book.filled(_fill("b1", "t2", 60_007, "0.00666667", now), None)
+    _sell(book, "s1", [])
+    _sell(book, "s2", [_fill("s2", "t4", 56_301, "0.00311111", now)])
+    book.filled(_fill("s1", "t5", 56_201, "0.00688889", now), None)
+    last = {event.order_id: event for event in _events(journal)}
+    pnl = book.pnl("p1")
+    assert Decimal(last["s1"].pnl_quote) + Decimal(last["s2"].pnl_quote) == pnl
+
+
+def test_events_tell_slippage_against_signal_and_book_and_the_holding_time(
+    book: PositionBook, journal: Journal, now: datetime
+) -> None:
+    book.opened(replace(_position(now), reference_price=Decimal(59_940)))
+    book.submitted(_order("b1", OrderSide.BUY))
+    book.filled(_fill("b1", "t1", 60_060, "0.01", now), None)
+    _sell(book, "s1", [_fill("s1", "t2", 60_000, "0.01", now + timedelta(seconds=90.5))])
+    last = {event.order_id: event for event in _events(journal)}
+    assert Decimal(last["b1"].slippage_bps) == 10
+    assert Decimal(last["b1"].signal_slippage_bps) == Decimal("20.0200")
+    assert (last["b1"].holding_s, last["s1"].signal_slippage_bps) == ("", "")
+    assert last["s1"].holding_s == "90.5"
+
+
+def test_a_protective_stop_is_reported_as_the_market_order_it_becomes(
+    book: PositionBook, journal: Journal, now: datetime
+) -> None:
+    book.opened(_position(now))
+    stop = replace(
+        _order("77", OrderSide.SELL),
+        order_type="STOP_LOSS",
+        role=OrderRole.PROTECTIVE,
+        trigger=Decimal(56_400),
+    )
+    book.submitted(stop)
+    book.acknowledged("77", "OP")
+    book.acknowledged("78", "somebody else's")
+    order = journal.order("77")
+    assert order is not None
+    assert (order.txid, order.role, order.trigger) == ("OP", OrderRole.PROTECTIVE, 56_400)
+    (event,) = _events(journal)
+    assert (event.order_type, event.price, event.is_exit) == ("MARKET", "56400", True)
+
+
+def test_why_an_exit_is_sent_is_known_before_its_first_fill(
+    book: PositionBook, now: datetime
+) -> None:
+    book.opened(_position(now))
+    book.submitted(replace(_order("s1", OrderSide.SELL), reason=ExitReason.TAKE_PROFIT))
+    assert book.position("p1").exit_reason is ExitReason.TAKE_PROFIT
+
+
+def test_a_journal_that_cannot_be_written_leaves_the_book_as_it_was(
+    book: PositionBook, journal: Journal, now: datetime
+) -> None:
+    journal._run("PRAGMA query_only = ON")
+    with pytest.raises(JournalError):
+        book.opened(_position(now))
+    assert book.held_symbols == frozenset()
+    assert journal.problem
