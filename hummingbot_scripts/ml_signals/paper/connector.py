@@ -1,7 +1,7 @@
 """The live Kraken connector on a paper account: public data is Kraken's, the account is not."""
 
 import asyncio
-import logging
+from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -25,8 +25,6 @@ from .orders import Change, RefusedError
 from .pairs import Pair, pairs_of
 from .store import PaperStore
 from .stream import Messages, PaperStream, beginning, messages_of
-
-logger = logging.getLogger(__name__)
 
 KRAKEN = "kraken"
 FOLLOW_S = 0.2
@@ -55,6 +53,7 @@ class PaperKraken(CarefulKraken):
         self._asset_pairs_by_key: dict[str, Any] = {}
         self._pairs: dict[str, Pair] = {}
         self._following: asyncio.Task[None] | None = None
+        self._untold: deque[Messages] = deque()
         self._stream = PaperStream(self._beginning)
         super().__init__("", "", trading_pairs=trading_pairs)
 
@@ -134,8 +133,11 @@ class PaperKraken(CarefulKraken):
 
     def _tell(self, change: Change, pair: Pair) -> None:
         """Pass a change to the private stream, a moment after the engine made it."""
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.LATENCY.stream_s, self._stream.tell, messages_of(change, pair))
+        self._untold.append(messages_of(change, pair))
+        asyncio.get_running_loop().call_later(self.LATENCY.stream_s, self._tell_next)
+
+    def _tell_next(self) -> None:
+        self._stream.tell(self._untold.popleft())
 
 
 def configured_fees(symbol: str) -> Fees:

@@ -12,7 +12,7 @@ from .intake import Parameters, deadline_of, ids_of, wanted_of
 from .matching import Market
 from .orders import Change, PaperOrder, RefusedError
 from .pairs import Pair
-from .wire import rest_balances
+from .wire import describe, rest_balances
 
 MarketOf = Callable[[str], Market]
 """The book of a symbol, as it can be believed now."""
@@ -20,10 +20,11 @@ MarketOf = Callable[[str], Market]
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds from a request to the engine, and from the engine to the private stream."""
+    """Seconds from a request to the engine, from there back, and to the private stream."""
 
-    order_s: float = 0.2
-    stream_s: float = 0.02
+    order_s: float = 0.15
+    answer_s: float = 0.05
+    stream_s: float = 0.06
 
 
 class PaperDesk:
@@ -92,7 +93,9 @@ class PaperDesk:
             raise RefusedError("EService:Deadline elapsed")
         change = self._account.add(wanted, pair, self._market_of(pair.symbol), now)
         self._tell(change, pair)
-        return {"descr": {"order": ""}, "txid": [change.order.txid]}
+        await asyncio.sleep(self.latency.answer_s)
+        line = describe(change.order, pair.altname, pair.price_decimals)
+        return {"descr": {"order": line}, "txid": [change.order.txid]}
 
     async def _cancel_order(self, given: Parameters) -> dict[str, Any]:
         ids = ids_of(given, 1)

@@ -64,8 +64,12 @@ def describe(order: PaperOrder, name: str, decimals: int) -> str:
 
 def stream_trade(trade: PaperTrade, order: PaperOrder, pair: Pair) -> dict[str, Any]:
     """Return a fill as ownTrades tells it."""
-    time = f"{trade.at.timestamp():.6f}"
-    return {trade.trade_id: _trade(trade, order) | {"pair": pair.wsname, "time": time}}
+    details = _trade(trade, order) | {
+        "pair": pair.wsname,
+        "time": f"{trade.at.timestamp():.6f}",
+        "userref": order.wanted.userref,
+    }
+    return {trade.trade_id: details}
 
 
 def stream_whole(order: PaperOrder, pair: Pair) -> dict[str, Any]:
@@ -141,7 +145,6 @@ def _trade(trade: PaperTrade, order: PaperOrder) -> dict[str, Any]:
         "cost": f"{trade.cost:f}",
         "fee": f"{trade.fee:f}",
         "margin": "0",
-        "userref": wanted.userref,
     }
 
 

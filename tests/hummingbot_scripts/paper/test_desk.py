@@ -40,7 +40,7 @@ class Bench:
             lambda: self.now,
             lambda change, pair: self.told.extend(messages_of(change, pair)),
         )
-        self.desk.latency = Latency(0, 0)
+        self.desk.latency = Latency(0, 0, 0)
 
     async def ask(self, method: str, given: Any = None) -> Any:
         return await self.desk.answer(method, given or {})

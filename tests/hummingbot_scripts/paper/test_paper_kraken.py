@@ -37,6 +37,7 @@ from hummingbot_scripts.ml_signals.clock import from_epoch
 from hummingbot_scripts.ml_signals.kraken.connector import CarefulKraken
 from hummingbot_scripts.ml_signals.paper import connector as paper_connector
 from hummingbot_scripts.ml_signals.paper.connector import PaperKraken
+from hummingbot_scripts.ml_signals.paper.desk import Latency
 from market_sim.kraken_book import BookShape
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings, KrakenStandIn
 from signal_server.core.clock import utc_now
@@ -269,6 +270,26 @@ async def test_the_same_orders_give_the_same_trades_on_paper_and_live(
         on_paper = told(trading)
     assert on_paper == on_live
     assert len(stand_in.exchange.orders) == orders
+
+
+class HastyStream(PaperKraken):
+    """Its fills are told long before its orders are acknowledged."""
+
+    LATENCY = Latency(order_s=0, answer_s=0.4, stream_s=0)
+
+
+async def test_fills_that_come_before_the_acknowledgement_count_once(
+    stand_in: KrakenStandIn, tmp_path: Path
+) -> None:
+    connector = HastyStream([SYMBOL], tmp_path / "paper.sqlite")
+    connector.set_balance("USD", START_USD)
+    async with running(connector) as trading:
+        connector.buy(SYMBOL, Decimal("0.4"), OrderType.MARKET)
+        await trading.heard(BuyOrderCompletedEvent)
+        fills = await trading.heard(OrderFilledEvent)
+        assert sum(fill.amount for fill in fills) == Decimal("0.4")
+        assert not connector.in_flight_orders
+    assert not stand_in.exchange.orders
 
 
 async def test_a_killed_bots_orders_trade_on_when_it_is_back(
