@@ -1,56 +1,49 @@
 """Trade the signal server's predictions: enter on UP, leave by stop, profit, time or DOWN.
 
 A Hummingbot V2 script. It decides with the pure rules of `ml_signals.rules`, lets Hummingbot's
-PositionExecutor guard each position, and journals every order before it is reported.
+PositionExecutor guard each position, and journals every order before it is sent.
 """
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import grpc
 from hummingbot import data_path
 from hummingbot.connector.connector_base import ConnectorBase
 from hummingbot.core.clock import Clock as TickClock
-from hummingbot.core.data_type.common import OrderType
 from hummingbot.core.event.events import (
     BuyOrderCompletedEvent,
+    BuyOrderCreatedEvent,
     MarketOrderFailureEvent,
     OrderCancelledEvent,
     OrderFilledEvent,
     SellOrderCompletedEvent,
+    SellOrderCreatedEvent,
 )
 from hummingbot.strategy.strategy_v2_base import StrategyV2Base
-from hummingbot.strategy_v2.executors.position_executor.position_executor import PositionExecutor
-from hummingbot.strategy_v2.models.base import RunnableStatus
-from hummingbot.strategy_v2.models.executor_actions import (
-    CreateExecutorAction,
-    StopExecutorAction,
-    StoreExecutorAction,
-)
-from hummingbot.strategy_v2.models.executors import CloseType
 
-from .ml_signals import paper
-from .ml_signals.client import ReceivedSignal, SignalFeed, Subscription
+from .ml_signals import executor, kraken, paper
+from .ml_signals.client import Subscription
 from .ml_signals.clock import utc_now
 from .ml_signals.config import MLSignalStrategyConfig
-from .ml_signals.entries import plan_entry
+from .ml_signals.desk import Desk
 from .ml_signals.events import Sender
 from .ml_signals.exchange import Exchange
-from .ml_signals.journal import Journal
-from .ml_signals.line import CHANNEL_OPTIONS
-from .ml_signals.outcomes import OutcomeLog, outcome_of
-from .ml_signals.positions import PositionBook, Submission, exit_reason, settled_state
-from .ml_signals.reporter import TradeReporter
-from .ml_signals.rules import Action, Decision, ExitReason, RiskState, decide
-from .ml_signals.sizing import Obstacle, Quote
+from .ml_signals.journal import Journal, Owner
+from .ml_signals.kraken.connector import Sending
+from .ml_signals.links import ServerLinks
+from .ml_signals.positions import PositionBook, Submission
 from .ml_signals.status import Holding, StatusPage, render
 from .ml_signals.supervisor import supervise
-from .ml_signals.trades import OrderSide, OrderStatus, PositionState
+from .ml_signals.trader import Parts, Trader
+from .ml_signals.trades import OrderRole, OrderSide, OrderStatus
 
-paper.install()  # Hummingbot imports this script before it builds the connectors
+# Hummingbot imports this script before it builds the connectors and the executors.
+kraken.install()
+paper.install()
+executor.install()
 
-EXECUTOR_OWNER = "ml_signals"
 RECENT_POSITIONS = 5
 
 
@@ -62,89 +55,110 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
     ) -> None:
         """Open the journal and prepare the line to the server; `start` begins to listen."""
         super().__init__(connectors, config)
-        self._rules = config.rules
-        self._exchange = Exchange(connectors[config.connector])
-        self._journal = Journal(Path(data_path()) / f"ml_signals_{config.bot_id}.sqlite")
-        address = config.server_address()
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-        self._reporter = TradeReporter(self._channel, self._journal, utc_now)
+        connector = connectors[config.connector]
+        connector.before_send = self._about_to_send
+        path = Path(data_path()) / f"ml_signals_{config.bot_id}.sqlite"
+        self._journal = Journal(path, Owner(config.bot_id, config.mode))
+        self._links = self._linked(config)
         sender = Sender(config.bot_id, config.mode, config.connector)
-        self._book = PositionBook(self._journal, sender, utc_now, self._reporter.wake)
-        subscription = Subscription(
-            config.symbols, config.silence_timeout_s, self._book.newest_acted_signal_id
+        self._book = PositionBook(self._journal, sender, utc_now, self._links.reporter.wake)
+        self._links.on_new_count = self._book.forget_signals
+        self._links.feed.last_id = self._book.newest_acted_signal_id
+        self._exchange = Exchange(config.connector, connector)
+        self._desk = Desk(self.executor_orchestrator)
+        self._trader = Trader(
+            config,
+            Parts(self._exchange, self._journal, self._book, self._links, self._desk, utc_now),
         )
-        self._feed = SignalFeed(
-            self._channel, subscription, utc_now, on_new_count=self._book.forget_signals
-        )
-        self._outcomes = OutcomeLog()
-        self._executors: dict[str, PositionExecutor] = {}
-        self._tasks: list[asyncio.Task[None]] = []
-        self._checked_leftovers = False
+        self._recovering: asyncio.Task[None] | None = None
+
+    def _linked(self, config: MLSignalStrategyConfig) -> ServerLinks:
+        address = config.server_address()
+        subscription = Subscription(config.symbols, config.silence_timeout_s)
         self.logger().info(f"Following the signal server at {address} in {config.mode} mode.")
+        return ServerLinks(address, config.bot_id, subscription, self._journal, utc_now)
 
     def start(self, clock: TickClock, timestamp: float) -> None:
         """Begin to listen to the server and to send it what happens."""
         super().start(clock, timestamp)
-        self._tasks = [
-            asyncio.create_task(supervise("The signal feed", self._feed.run)),
-            asyncio.create_task(supervise("The trade reporter", self._reporter.run)),
-            asyncio.create_task(self._exchange.fetch_minimums()),
-        ]
+        self._links.start()
 
     def on_tick(self) -> None:
-        """Settle what ended, then decide about every symbol."""
+        """Settle what an earlier run left, once, then trade."""
         if self._is_stop_triggered:
             return
-        self._check_leftovers()
-        self._settle_finished()
-        for symbol in self.config.symbols:
-            self._consider(symbol)
-        self.update_executors_info()
+        if self._recovering is None:
+            self._recovering = asyncio.create_task(
+                supervise("The recovery", self._trader.recovery.run)
+            )
+        self._trader.tick()
 
     async def on_stop(self) -> None:
         """Close or keep the positions, send what waits in the outbox, and let go."""
         self._is_stop_triggered = True
-        for symbol in self._executors:
-            self._stop_executor(symbol, keep=not self.config.close_on_stop)
+        if self._recovering is not None:
+            self._recovering.cancel()
+        for symbol, _ in self._desk:
+            self._desk.stop(symbol, keep=not self.config.close_on_stop)
         try:
             await super().on_stop()
         finally:
-            for symbol in list(self._executors):
-                self._settle(symbol)
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            waiting = await self._reporter.flush(self.config.stop_timeout_s)
-            await self._channel.close()
+            for _, ended in self._desk.take_all():
+                self._trader.settle(ended)
+            waiting = await self._links.stop(self.config.stop_timeout_s)
             self.logger().info(f"Stopped; {waiting} trade events wait for the next start.")
+            self._journal.close()
 
-    def buy(
-        self, connector_name: str, trading_pair: str, amount: Any, order_type: Any, *rest: Any
-    ) -> str:
-        """Hand a buy order to the exchange and journal it; executors order through this."""
-        order_id = super().buy(connector_name, trading_pair, amount, order_type, *rest)
-        self._journal_order(order_id, trading_pair, OrderSide.BUY, amount, order_type)
-        return str(order_id)
+    # Orders are journaled before they are sent, and their news as it comes
 
-    def sell(
-        self, connector_name: str, trading_pair: str, amount: Any, order_type: Any, *rest: Any
-    ) -> str:
-        """Hand a sell order to the exchange and journal it; executors order through this."""
-        order_id = super().sell(connector_name, trading_pair, amount, order_type, *rest)
-        self._journal_order(order_id, trading_pair, OrderSide.SELL, amount, order_type)
-        return str(order_id)
+    def _about_to_send(self, sending: Sending) -> None:
+        if self._journal.order(sending.order_id) is None:
+            self._submit(sending, None)
+
+    def journal_protective(
+        self, position_id: str, order_id: str, symbol: str, amount: Decimal, trigger: Decimal
+    ) -> None:
+        """Journal a stop-loss order that an executor is about to rest at the exchange."""
+        del position_id  # one position a coin
+        sending = Sending(order_id, symbol, OrderSide.SELL, "STOP_LOSS", amount, trigger)
+        self._submit(sending, OrderRole.PROTECTIVE)
+
+    def _submit(self, sending: Sending, role: OrderRole | None) -> None:
+        selling = sending.side is OrderSide.SELL
+        guard = self._desk.executor(sending.symbol) if selling and role is None else None
+        self._book.submitted(
+            Submission(
+                order_id=sending.order_id,
+                symbol=sending.symbol,
+                side=sending.side,
+                order_type=sending.order_type,
+                amount=sending.amount,
+                reference_price=self._exchange.mid(sending.symbol),
+                role=role,
+                trigger=sending.trigger,
+                reason=self._trader.reason_of(guard),
+            )
+        )
+
+    def did_create_buy_order(self, event: BuyOrderCreatedEvent) -> None:
+        """Journal the exchange's id of an order."""
+        self._book.acknowledged(event.order_id, event.exchange_order_id)
+
+    def did_create_sell_order(self, event: SellOrderCreatedEvent) -> None:
+        """Journal the exchange's id of an order."""
+        self._book.acknowledged(event.order_id, event.exchange_order_id)
 
     def did_fill_order(self, event: OrderFilledEvent) -> None:
         """Journal a fill."""
-        executor = self._executors.get(event.trading_pair)
-        self._book.filled(self._exchange.fill_of(event), self._reason(executor))
+        guard = self._desk.executor(event.trading_pair)
+        self._book.filled(self._exchange.fill_of(event), self._trader.reason_of(guard))
 
     def did_complete_buy_order(self, event: BuyOrderCompletedEvent) -> None:
-        """Journal that an entry is complete."""
+        """Journal that an order is complete."""
         self._book.ended(event.order_id, OrderStatus.FILLED)
 
     def did_complete_sell_order(self, event: SellOrderCompletedEvent) -> None:
-        """Journal that an exit is complete."""
+        """Journal that an order is complete."""
         self._book.ended(event.order_id, OrderStatus.FILLED)
 
     def did_cancel_order(self, event: OrderCancelledEvent) -> None:
@@ -155,6 +169,8 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         """Journal an order that the exchange did not take."""
         self._book.ended(event.order_id, OrderStatus.FAILED)
 
+    # What the person at the terminal sees
+
     def format_status(self) -> str:
         """Show positions, last signals with their age, and why nothing is done."""
         return f"{super().format_status()}\n\n{render(self._status_page())}"
@@ -163,120 +179,19 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         """Return nothing: the base class warns of coins not owned, and none are at the start."""
         return []
 
-    def _consider(self, symbol: str) -> None:
-        received = self._feed.latest(symbol)
-        state = RiskState(
-            held_symbols=self._book.held_symbols,
-            last_exit_at=self._book.last_exit_at(symbol),
-            last_acted_signal_id=self._book.last_acted_signal_id(symbol),
-        )
-        view = received.view if received else None
-        decision = decide(symbol, view, state, utc_now(), self._rules)
-        obstacle = self._carry_out(symbol, decision, received)
-        outcome = outcome_of(symbol, decision, obstacle)
-        if self._outcomes.note(outcome):
-            self._journal.add_outcome(outcome, utc_now())
-
-    def _carry_out(
-        self, symbol: str, decision: Decision, received: ReceivedSignal | None
-    ) -> Obstacle | None:
-        if decision.action is Action.NOTHING or received is None:
-            return None
-        if decision.action is Action.CLOSE:
-            return self._close(symbol, received)
-        quote = self._exchange.quote(symbol)
-        return quote if isinstance(quote, Obstacle) else self._enter(symbol, received, quote)
-
-    def _enter(self, symbol: str, received: ReceivedSignal, quote: Quote) -> Obstacle | None:
-        plan = plan_entry(self.config.connector, self._rules, received, quote, now=utc_now())
-        if isinstance(plan, Obstacle):
-            return plan
-        self._book.opened(plan.position)
-        orchestrator = self.executor_orchestrator
-        orchestrator.execute_action(
-            CreateExecutorAction(controller_id=EXECUTOR_OWNER, executor_config=plan.executor)
-        )
-        self._executors[symbol] = orchestrator.active_executors[EXECUTOR_OWNER][-1]
-        return None
-
-    def _close(self, symbol: str, received: ReceivedSignal) -> Obstacle | None:
-        executor = self._executors.get(symbol)
-        if executor is None:
-            return Obstacle.LEFT_BEHIND
-        if executor.status is not RunnableStatus.RUNNING:
-            return Obstacle.CLOSING
-        self._book.closing(symbol, ExitReason.SIGNAL_DOWN, received.view.id)
-        self._stop_executor(symbol, keep=False)
-        return None
-
-    def _stop_executor(self, symbol: str, *, keep: bool) -> None:
-        executor = self._executors[symbol]
-        if executor.status is RunnableStatus.RUNNING:
-            self.executor_orchestrator.execute_action(
-                StopExecutorAction(
-                    controller_id=EXECUTOR_OWNER, executor_id=executor.config.id, keep_position=keep
-                )
-            )
-
-    def _settle_finished(self) -> None:
-        for symbol, executor in list(self._executors.items()):
-            if executor.is_closed:
-                self._settle(symbol)
-                self.executor_orchestrator.execute_action(
-                    StoreExecutorAction(
-                        controller_id=EXECUTOR_OWNER, executor_id=executor.config.id
-                    )
-                )
-
-    def _settle(self, symbol: str) -> None:
-        executor = self._executors.pop(symbol)
-        position_id = executor.config.id
-        kept = executor.close_type is CloseType.POSITION_HOLD
-        left = self._book.open_amount(position_id)
-        state = settled_state(left, self._exchange.min_size(symbol), kept=kept)
-        reason = self._reason(executor) if state is PositionState.CLOSED else None
-        self._book.finished(position_id, state, reason)
-        if state is PositionState.UNRESOLVED:
-            self.logger().error(f"{symbol}: {left} could not be sold; close it on the exchange.")
-
-    def _reason(self, executor: PositionExecutor | None) -> ExitReason | None:
-        if executor is None or executor.close_type is None:
-            return None
-        noted = self._book.position(executor.config.id).exit_reason
-        return exit_reason(executor.close_type.name, noted)
-
-    def _check_leftovers(self) -> None:
-        if self._checked_leftovers:
-            return
-        self._checked_leftovers = True
-        for position in self._book.left_behind:
-            if not self._exchange.holds(position.symbol, position.amount):
-                self._book.finished(position.position_id, PositionState.GONE, None)
-            else:
-                self.logger().error(
-                    f"{position.symbol}: {position.amount} of an earlier run is still held and "
-                    "nothing guards it; close it on the exchange, then start the bot again."
-                )
-
-    def _journal_order(
-        self, order_id: str, symbol: str, side: OrderSide, amount: Any, order_type: OrderType
-    ) -> None:
-        mid = self._exchange.mid(symbol)
-        self._book.submitted(Submission(order_id, symbol, side, order_type.name, amount, mid))
-
     def _status_page(self) -> StatusPage:
-        line = self._feed.line
+        line = self._links.feed.line
         return StatusPage(
             now=utc_now(),
             mode=self.config.mode,
             feed=f"{line.state}{f' ({line.problem})' if line.problem else ''}",
             outbox_waiting=self._journal.count_waiting(),
             outbox_refused=self._journal.count_refused(),
-            outbox_problem=self._reporter.problem,
+            outbox_problem=self._links.reporter.problem,
             holdings=[self._holding(symbol) for symbol in sorted(self._book.held_symbols)],
-            signals={symbol: self._feed.latest(symbol) for symbol in self.config.symbols},
-            reasons=self._outcomes.last_reasons,
-            reason_counts=self._outcomes.counts,
+            signals={symbol: self._links.signal(symbol) for symbol in self.config.symbols},
+            reasons=self._trader.outcomes.last_reasons,
+            reason_counts=self._trader.outcomes.counts,
             closed=[
                 (position, self._book.pnl(position.position_id))
                 for position in self._journal.recent_positions(RECENT_POSITIONS)
@@ -284,13 +199,12 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         )
 
     def _holding(self, symbol: str) -> Holding:
-        executor = self._executors.get(symbol)
         position = self._book.held(symbol)
-        filled = executor is not None and executor.open_filled_amount > 0
+        watched = symbol in self._desk
         return Holding(
             position=position,
             entry_price=self._book.entry(position.position_id).average_price,
-            net_pnl_share=executor.get_net_pnl_pct() if executor and filled else None,
-            closing=executor is not None and executor.status is not RunnableStatus.RUNNING,
-            watched=executor is not None,
+            net_pnl_share=self._trader.net_share(symbol),
+            closing=watched and self._desk.is_closing(symbol),
+            watched=watched,
         )

@@ -1,61 +1,137 @@
-"""What an entry consists of: the position to journal and the executor that is to guard it."""
+"""What an entry consists of: the position to journal, and the executor that is to guard it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.strategy_v2.executors.position_executor.data_types import (
-    PositionExecutorConfig,
+    TrailingStop,
     TripleBarrierConfig,
 )
+from hummingbot.strategy_v2.models.executors import CloseType
 
+from .claims import Leg
 from .client import ReceivedSignal
-from .rules import RuleConfig
-from .sizing import Obstacle, Quote, size_entry
-from .trades import Position
+from .executor import Adopted, AdoptedOrder, GuardedExecutorConfig
+from .plan import Plan
+from .reconciliation import Adoption
+from .rules import ExitReason, RuleConfig
+from .trades import OrderRole, Position
+
+_CLOSE_TYPES = {
+    ExitReason.STOP_LOSS: CloseType.STOP_LOSS,
+    ExitReason.TAKE_PROFIT: CloseType.TAKE_PROFIT,
+    ExitReason.TIME_LIMIT: CloseType.TIME_LIMIT,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class EntryPlan:
+class Entry:
     """A position and its executor's settings; both carry the same id."""
 
     position: Position
-    executor: PositionExecutorConfig
+    executor: GuardedExecutorConfig
 
 
-def plan_entry(
-    connector: str, rules: RuleConfig, received: ReceivedSignal, quote: Quote, *, now: datetime
-) -> EntryPlan | Obstacle:
-    """Size an entry on `received` at the quoted prices, or say what is in the way.
-
-    All orders are market orders: on spot a resting take-profit would lock the coins that the
-    stop needs.
-    """
-    amount = size_entry(rules.quote_size, quote)
-    if isinstance(amount, Obstacle):
-        return amount
-    executor = PositionExecutorConfig(
-        timestamp=now.timestamp(),
-        connector_name=connector,
-        trading_pair=received.view.symbol,
-        side=TradeType.BUY,
-        entry_price=quote.mid,
+def plan_of(rules: RuleConfig, amount: Decimal, price: Decimal, at: datetime) -> Plan:
+    """Return what a position of `amount` base units that is opened at `at` (UTC) is to obey."""
+    return Plan(
         amount=amount,
-        triple_barrier_config=TripleBarrierConfig(
-            stop_loss=rules.stop_loss,
-            take_profit=rules.take_profit,
-            time_limit=rules.time_limit_s,
-            open_order_type=OrderType.MARKET,
-            take_profit_order_type=OrderType.MARKET,
-        ),
+        entry_price=price,
+        timestamp=at.timestamp(),
+        stop_loss=rules.stop_loss,
+        take_profit=rules.take_profit,
+        time_limit_s=rules.time_limit_s,
     )
+
+
+def entry_on(connector: str, received: ReceivedSignal, plan: Plan, at: datetime) -> Entry:
+    """Return the position and the executor that follow from a signal and a plan."""
+    executor = executor_of(connector, received.view.symbol, plan)
     position = Position(
         position_id=executor.id,
         symbol=received.view.symbol,
         signal_id=received.view.id,
         confidence=received.view.confidence,
         reference_price=received.reference_price,
-        amount=amount,
-        opened_at=now,
+        amount=plan.amount,
+        opened_at=at,
+        plan=plan,
     )
-    return EntryPlan(position, executor)
+    return Entry(position, executor)
+
+
+def executor_of(connector: str, symbol: str, plan: Plan) -> GuardedExecutorConfig:
+    """Return the settings of an executor that opens a position and guards it by its plan."""
+    return GuardedExecutorConfig(
+        timestamp=plan.timestamp,
+        connector_name=connector,
+        trading_pair=symbol,
+        side=TradeType.BUY,
+        entry_price=plan.entry_price,
+        amount=plan.amount,
+        triple_barrier_config=barriers(plan),
+        protective_margin=plan.protective_margin,
+    )
+
+
+def executor_for(connector: str, adoption: Adoption, plan: Plan) -> GuardedExecutorConfig:
+    """Return the settings of the executor that guards an adopted position by its plan."""
+    position = adoption.position
+    adopted = Adopted(
+        entry=_adopted(adoption.entry),
+        exits=_all_adopted(adoption.exits),
+        protective=_all_adopted(adoption.protective),
+        leaving=_leaving(adoption),
+        trailing_trigger=position.trailing_trigger,
+    )
+    settings = executor_of(connector, position.symbol, plan)
+    settings.id, settings.adopted = position.position_id, adopted
+    return settings
+
+
+def barriers(plan: Plan) -> TripleBarrierConfig:
+    """Return a plan's barriers as Hummingbot's executor takes them; all orders are at market.
+
+    On spot a resting take-profit would lock the coins that the stop needs.
+    """
+    trailing = None
+    if plan.trailing_activation is not None and plan.trailing_delta is not None:
+        trailing = TrailingStop(
+            activation_price=plan.trailing_activation, trailing_delta=plan.trailing_delta
+        )
+    return TripleBarrierConfig(
+        stop_loss=plan.stop_loss,
+        take_profit=plan.take_profit,
+        time_limit=plan.time_limit_s,
+        trailing_stop=trailing,
+        open_order_type=OrderType.MARKET,
+        take_profit_order_type=OrderType.MARKET,
+    )
+
+
+def _all_adopted(legs: Sequence[Leg]) -> tuple[AdoptedOrder, ...]:
+    return tuple(_adopted(leg) for leg in legs)
+
+
+def _adopted(leg: Leg) -> AdoptedOrder:
+    order = leg.now
+    return AdoptedOrder(
+        order_id=order.order_id,
+        txid=order.txid or "",
+        amount=order.amount,
+        created_at=order.created_at,
+        fills=leg.fills,
+        live=bool(leg.live),
+        trigger=order.trigger,
+    )
+
+
+def _leaving(adoption: Adoption) -> CloseType | None:
+    reason = adoption.position.exit_reason
+    if reason is not None:
+        return _CLOSE_TYPES.get(reason, CloseType.EARLY_STOP)
+    began = any(leg.order.role is OrderRole.EXIT for leg in adoption.exits)
+    return CloseType.EARLY_STOP if began else None

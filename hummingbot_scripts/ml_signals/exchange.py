@@ -1,48 +1,45 @@
 """What the script asks of Hummingbot's connectors, the live and the paper one alike."""
 
-import asyncio
-import logging
-from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from hummingbot.connector.exchange.kraken.kraken_utils import convert_from_exchange_trading_pair
-from hummingbot.connector.exchange_base import ExchangeBase
-from hummingbot.core.data_type.common import OrderType, TradeType
+from hummingbot.core.data_type.common import OrderType, PriceType, TradeType
 from hummingbot.core.event.events import OrderFilledEvent
 from hummingbot.core.network_iterator import NetworkStatus
 
 from .clock import from_epoch
+from .kraken.account import AccountSnapshot
+from .kraken.connector import CarefulKraken
 from .sizing import Obstacle, Quote
 from .trades import Fill
-
-logger = logging.getLogger(__name__)
-
-RETRY_S = 5.0
 
 
 class Exchange:
     """The connector as the script sees it: quotes, minimums and fills."""
 
-    def __init__(self, connector: ExchangeBase) -> None:
-        """Wrap a connector; the smallest order values are unknown until `fetch_minimums`."""
+    def __init__(self, name: str, connector: CarefulKraken) -> None:
+        """Wrap a connector that Hummingbot knows by `name`."""
+        self.name = name
         self._connector = connector
-        self._min_notional: dict[str, Decimal] | None = None
 
-    async def fetch_minimums(self) -> None:
-        """Learn the smallest order values, which Hummingbot's connector does not read."""
-        while self._min_notional is None:
-            try:
-                self._min_notional = cost_minimums(await self._connector.get_asset_pairs())
-            except (OSError, TimeoutError) as error:
-                logger.warning("The exchange's smallest orders cannot be fetched yet: %s", error)
-                await asyncio.sleep(RETRY_S)
+    @property
+    def ready(self) -> bool:
+        """Whether it is connected, with books, rules and balances at hand."""
+        connected = self._connector.network_status is NetworkStatus.CONNECTED
+        return bool(connected and self._connector.ready)
+
+    async def account(self, since: datetime) -> AccountSnapshot:
+        """Return everything that the exchange knows of this account since a moment (UTC)."""
+        return await self._connector.account(since)
+
+    async def cancel(self, txid: str) -> bool:
+        """Cancel an order by the exchange's id; False when nothing was left to cancel."""
+        return await self._connector.cancel_txid(txid)
 
     def quote(self, symbol: str) -> Quote | Obstacle:
         """Return prices, balance and minimums of one coin now, or what is missing."""
         connector = self._connector
-        connected = connector.network_status is NetworkStatus.CONNECTED
-        if not connected or not connector.ready or self._min_notional is None:
+        if not self.ready:
             return Obstacle.NOT_READY
         rule = connector.trading_rules.get(symbol)
         if rule is None:
@@ -52,12 +49,12 @@ class Exchange:
         fee = connector.get_fee(base, quote, OrderType.MARKET, TradeType.BUY, Decimal(1), mid)
         return Quote(
             mid=mid,
-            ask=connector.get_price(symbol, True),
+            ask=connector.get_price_by_type(symbol, PriceType.BestAsk),
             available=connector.get_available_balance(quote),
             fee_share=fee.percent,
             lot=rule.min_base_amount_increment,
             min_size=rule.min_order_size,
-            min_notional=max(rule.min_notional_size, self._min_notional.get(symbol, Decimal(0))),
+            min_notional=rule.min_notional_size,
         )
 
     def mid(self, symbol: str) -> Decimal | None:
@@ -70,31 +67,20 @@ class Exchange:
         rule = self._connector.trading_rules.get(symbol)
         return Decimal(0) if rule is None else rule.min_order_size
 
-    def holds(self, symbol: str, amount: Decimal) -> bool:
-        """Whether the account holds at least half of `amount` of the coin."""
-        balance: Decimal = self._connector.get_balance(symbol.split("-")[0])
-        return balance * 2 >= amount
-
     def fill_of(self, event: OrderFilledEvent) -> Fill:
-        """Turn Hummingbot's fill event into a record, the fee in quote currency."""
+        """Turn Hummingbot's fill event into a record, with the cost that the exchange booked."""
         quote = event.trading_pair.split("-")[1]
         fee = event.trade_fee.fee_amount_in_token(
             event.trading_pair, event.price, event.amount, quote
         )
+        order = self._connector._order_tracker.fetch_order(client_order_id=event.order_id)
+        update = order.order_fills.get(event.exchange_trade_id) if order is not None else None
         return Fill(
             order_id=event.order_id,
-            trade_id=event.exchange_trade_id or event.order_id,
+            trade_id=event.exchange_trade_id,
             price=event.price,
             amount=event.amount,
             fee_quote=fee,
-            filled_at=from_epoch(event.timestamp),
+            filled_at=from_epoch(event.timestamp if update is None else update.fill_timestamp),
+            cost_quote=None if update is None else update.fill_quote_amount,
         )
-
-
-def cost_minimums(asset_pairs: Mapping[str, Mapping[str, Any]]) -> dict[str, Decimal]:
-    """Return the smallest order value in quote currency by symbol, from Kraken's AssetPairs."""
-    return {
-        convert_from_exchange_trading_pair(details["wsname"]): Decimal(str(details["costmin"]))
-        for details in asset_pairs.values()
-        if "costmin" in details and "wsname" in details
-    }
