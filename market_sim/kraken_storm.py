@@ -59,7 +59,7 @@ KINDS = (
     Kind(FaultName.KRAKEN_SLOW_FILL, times=2, amount=_LATE_S),
     Kind(FaultName.KRAKEN_PARTIAL_FILL, lasts_s=_SHORT_S, amount=_SHARE),
     Kind(FaultName.KRAKEN_REMAINDER_CANCELED, times=1, amount=_SHARE),
-    Kind(FaultName.KRAKEN_HIDDEN_ORDER, times=1, amount=(0.5, 4.0)),
+    Kind(FaultName.KRAKEN_HIDDEN_ORDER, times=1, amount=(0.2, 1.5)),
     Kind(FaultName.KRAKEN_SLOW_CANCEL, times=1, amount=_LATE_S),
     Kind(FaultName.KRAKEN_FILLED_INSTEAD, times=1),
     Kind(FaultName.KRAKEN_THIN_BOOK, lasts_s=_SHORT_S, amount=(0.0005, 0.05)),
