@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from hummingbot_scripts.ml_signals.journal import Journal as BotJournal
+from hummingbot_scripts.ml_signals.paper.store import PaperStore
 from market_sim.hummingbot_launch import environment
 from market_sim.kraken_exchange import Exchange
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings, KrakenStandIn
@@ -169,6 +170,16 @@ def check_ledger(run: Run) -> None:
     assert logged == pytest.approx(gained, abs=0.01)
 
 
+def check_paper_account(run: Run) -> None:
+    """The paper account says the same as the trade log, and the exchange has heard of nothing."""
+    account = PaperStore(run.bot.home.data / "paper_account_kraken.sqlite").load()
+    assert not run.exchange.orders
+    assert len(account.orders) == 2 * len(SYMBOLS)
+    assert {asset for asset, amount in account.balances.items() if amount} == {"USD"}
+    logged = sum(position.pnl or 0.0 for position in read_positions(run.publisher.journal))
+    assert logged == pytest.approx(float(account.balances["USD"] - START_BALANCE), abs=1e-6)
+
+
 @pytest.mark.parametrize("mode", ["paper", "live"])
 async def test_the_bot_leaves_by_stop_profit_and_time_and_the_log_holds_each_once(
     mode: str, tmp_path: Path
@@ -184,7 +195,7 @@ async def test_the_bot_leaves_by_stop_profit_and_time_and_the_log_holds_each_onc
         if mode == "live":
             check_ledger(run)
         else:
-            assert not run.exchange.orders
+            check_paper_account(run)
     assert BotJournal(run.bot.home.data / f"ml_signals_{mode}.sqlite").count_waiting() == 0
 
 
