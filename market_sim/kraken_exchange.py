@@ -132,17 +132,18 @@ class Exchange:
             fate=self._fates.of(wanted, self.clock()),
         )
         self.orders[order.id] = order
+        self.listeners.step(order, OrderStep.ACCEPTED)
         return order
 
     def work(self, order: Order) -> None:
         """Open an accepted order, tell of it, and match it at once."""
         if not order.live:
             return
-        self.listeners.order_changed(order, OrderStep.NEW)
+        self.listeners.step(order, OrderStep.NEW)
         if self._rejected(order):
             return
         order.status = OrderStatus.OPEN
-        self.listeners.order_changed(order, OrderStep.OPEN)
+        self.listeners.step(order, OrderStep.OPEN)
         if order.wanted.post_only and self._crosses(order):
             self._end(order, OrderStatus.CANCELED, "Post only order")
         elif self._triggered(order):
@@ -254,7 +255,7 @@ class Exchange:
         order.cost += trade.cost
         order.fee += trade.fee
         self.listeners.traded(trade)
-        self.listeners.order_changed(order, OrderStep.FILL)
+        self.listeners.step(order, OrderStep.FILL)
         self._print(self.tape.own(trade))
 
     def _trade(self, order: Order, take: Take, *, maker: bool) -> Trade:
@@ -276,7 +277,7 @@ class Exchange:
 
     def _end(self, order: Order, status: OrderStatus, reason: str | None) -> None:
         order.status, order.closed_at, order.reason = status, self.clock(), reason
-        self.listeners.order_changed(order, OrderStep.CLOSED)
+        self.listeners.step(order, OrderStep.CLOSED)
 
     def _print(self, trade: PublicTrade) -> None:
         self.tape.last[trade.pair.symbol] = trade

@@ -44,8 +44,9 @@ class TimeInForce(StrEnum):
 
 
 class OrderStep(StrEnum):
-    """What happened to an order; each has its own message on the private stream."""
+    """What happened to an order; all but the first have a message on the private stream."""
 
+    ACCEPTED = "accepted"
     NEW = "new"
     OPEN = "open"
     FILL = "fill"
@@ -185,8 +186,16 @@ class PublicTrade:
 
 @dataclass(slots=True)
 class Listeners:
-    """Who is told of what; the streams in practice."""
+    """Who is told of what: the streams, and `watchers` of each step, before anyone hears of it."""
 
     order_changed: Callable[[Order, OrderStep], None] = lambda order, step: None  # noqa: ARG005
     traded: Callable[[Trade], None] = lambda trade: None  # noqa: ARG005
     printed: Callable[[PublicTrade], None] = lambda trade: None  # noqa: ARG005
+    watchers: list[Callable[[Order, OrderStep], None]] = field(default_factory=list)
+
+    def step(self, order: Order, step: OrderStep) -> None:
+        """Tell of a step of an order."""
+        if step is not OrderStep.ACCEPTED:
+            self.order_changed(order, step)
+        for watcher in self.watchers:
+            watcher(order, step)

@@ -187,6 +187,21 @@ async def test_a_cancellation_comes_too_late(session: Session) -> None:
     check_ledger(session.exchange)
 
 
+async def test_each_step_of_an_order_can_be_watched(session: Session) -> None:
+    steps: list[tuple[int, str, Decimal]] = []
+    session.exchange.listeners.watchers.append(
+        lambda order, step: steps.append((order.wanted.userref, step.value, order.filled))
+    )
+    await session.place(**BUY, userref="4")
+    assert steps == [
+        (4, "accepted", Decimal(0)),
+        (4, "new", Decimal(0)),
+        (4, "open", Decimal(0)),
+        (4, "fill", SIZE),
+        (4, "closed", SIZE),
+    ]
+
+
 async def test_balances_lag_behind_the_trades(session: Session) -> None:
     session.kraken.faults.on(FaultName.KRAKEN_BALANCE_LAG, amount=10)
     await session.place(**BUY)
