@@ -31,7 +31,8 @@ from signal_server.serving.hub import Hub
 from signal_server.serving.predictor import Freshness, Predictor
 from signal_server.serving.served import ServedModel
 from signal_server.serving.server import running
-from signal_server.serving.service import Serving, SignalService, TradingService
+from signal_server.serving.service import Serving, SignalService
+from signal_server.serving.trading import Desk, TradingService
 
 SYMBOL = "BTC-USD"
 ROUNDS = 200
@@ -86,7 +87,7 @@ async def bar_to_clients_ms(clients: int, path: Path) -> list[float]:
             running(
                 "127.0.0.1:0",
                 SignalService(serving),
-                TradingService(trades, utc_now),
+                TradingService(Desk(trades, utc_now)),
                 lambda: hub.close("done"),
             )
         )

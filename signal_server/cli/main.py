@@ -30,6 +30,8 @@ class Commands(click.Group):
         "serve",
         "signals",
         "trades",
+        "positions",
+        "control",
     )
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

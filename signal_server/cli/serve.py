@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from signal_server.serving.hub import Hub
     from signal_server.serving.server import SignalServer
     from signal_server.serving.service import Serving
+    from signal_server.serving.trading import TradingService
     from signal_server.training.artifact import Model
 
 BOOKKEEPING_S = 15.0
@@ -73,7 +74,7 @@ class _Process:
         from signal_server.journal.predictions import valid_signals
         from signal_server.serving.hub import Hub
         from signal_server.serving.server import running
-        from signal_server.serving.service import SignalService, TradingService
+        from signal_server.serving.service import SignalService
         from signal_server.serving.supervisor import stop_on_signals
 
         stop = asyncio.Event()
@@ -90,7 +91,7 @@ class _Process:
             async with running(
                 f"{serving.host}:{serving.port}",
                 signals,
-                TradingService(trades, utc_now),
+                self._trading(trades, reads),
                 lambda: hub.close("the server is stopping"),
             ) as server:
                 self._announce(server, ready_file)
@@ -120,6 +121,14 @@ class _Process:
             heartbeat_s=self._settings.serving.heartbeat_s,
             clock=utc_now,
         )
+
+    def _trading(self, trades: "Journal", reads: "Journal") -> "TradingService":
+        from signal_server.serving.model_health import HealthWatch
+        from signal_server.serving.trading import Desk, TradingService
+
+        manifest, serving = self._model.manifest, self._settings.serving
+        health = HealthWatch(reads, (manifest.id, manifest.version), serving.accuracy_outcomes)
+        return TradingService(Desk(trades, utc_now, health, serving.heartbeat_s))
 
     async def _work(self, engine: "Engine", server: "SignalServer", stop: asyncio.Event) -> None:
         from signal_server.market.live import LiveBars

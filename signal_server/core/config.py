@@ -59,6 +59,7 @@ class ServingConfig(Section):
     signal_valid_s: Annotated[float, Field(gt=0)]
     max_bar_delay_s: Annotated[float, Field(gt=0)]
     heartbeat_s: Annotated[float, Field(gt=0)]
+    accuracy_outcomes: Positive
 
 
 class BoosterConfig(Section):

@@ -107,12 +107,44 @@ CREATE INDEX health_by_name ON health_metrics (name, at);
 """
 
 
+_CONTROL_AND_EXACT_MONEY = """
+CREATE TABLE control_orders (
+    revision INTEGER PRIMARY KEY AUTOINCREMENT,
+    mode TEXT NOT NULL CHECK (mode IN ('RUN', 'STOP_ENTRIES', 'PAUSE', 'FLATTEN')),
+    bot_id TEXT NOT NULL,                   -- empty: every bot
+    who TEXT NOT NULL,
+    why TEXT NOT NULL,
+    set_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX control_by_bot ON control_orders (bot_id, revision);
+-- decimals as the bot sent them
+ALTER TABLE hummingbot_trades ADD COLUMN exact_price TEXT;
+ALTER TABLE hummingbot_trades ADD COLUMN exact_amount TEXT;
+ALTER TABLE hummingbot_trades ADD COLUMN exact_fees TEXT;
+ALTER TABLE hummingbot_trades ADD COLUMN exact_pnl TEXT;
+-- of entries, against the signal's reference price
+ALTER TABLE hummingbot_trades ADD COLUMN signal_slippage_bps REAL;
+-- of exits, since the first entry fill
+ALTER TABLE hummingbot_trades ADD COLUMN holding_s REAL;
+"""
+
+
 def create_tables(db: "Database") -> None:
     """Create the tables of the first version."""
+    _run(db, _TABLES)
+
+
+def add_control_and_exact_money(db: "Database") -> None:
+    """Add what people order, and money to the last digit; orders of before keep their floats."""
+    _run(db, _CONTROL_AND_EXACT_MONEY)
+
+
+def _run(db: "Database", statements: str) -> None:
     # executescript would commit the migration's transaction, so statements run one by one.
-    for statement in _TABLES.split(";\n"):
+    for statement in statements.split(";\n"):
         if statement.strip():
             db.execute(statement)
 
 
 MIGRATIONS()(create_tables)
+MIGRATIONS()(add_control_and_exact_money)

@@ -18,7 +18,8 @@ VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING
 _COLUMNS = (
     "order_id, symbol, side, order_type, price, amount, status, created_at, filled_at,"
     " prediction_id, confidence, fees, slippage_bps, pnl, exit_reason, is_exit, position_id,"
-    " bot_id, mode, connector, sequence"
+    " bot_id, mode, connector, sequence, exact_price, exact_amount, exact_fees, exact_pnl,"
+    " signal_slippage_bps, holding_s"
 )
 _NAMES = tuple(name.strip() for name in _COLUMNS.split(","))
 _UPSERT_TRADE = (
@@ -69,6 +70,8 @@ class TradeEvent:
     slippage_bps: Decimal | None = None
     pnl_quote: Decimal | None = None
     exit_reason: str | None = None
+    signal_slippage_bps: Decimal | None = None
+    holding_s: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +156,22 @@ def _trade_row(event: TradeEvent) -> dict[str, Any]:
         "mode": event.mode,
         "connector": event.connector,
         "sequence": event.sequence,
+        "exact_price": _exact(event.price),
+        "exact_amount": _exact(event.amount),
+        "exact_fees": _exact(event.fee_quote),
+        "exact_pnl": _exact(event.pnl_quote),
+        "signal_slippage_bps": _real(event.signal_slippage_bps),
+        "holding_s": _real(event.holding_s),
     }
 
 
 def _real(value: Decimal | None) -> float | None:
-    """Convert money for the table; the exact decimal stays in trade_events.payload."""
+    """Convert money for the columns that are read by eye; the exact decimal stands beside."""
     return None if value is None else float(value)
+
+
+def _exact(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:f}"
 
 
 def _position(orders: list[dict[str, Any]]) -> PositionRecord:

@@ -21,7 +21,7 @@ MAX_INTEGER = 2**63 - 1
 _TEXT = re.compile(r"[!-~][ -~]*")
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,30})?")
 _SIDES = ("BUY", "SELL")
-_ORDER_TYPES = ("MARKET", "LIMIT", "LIMIT_MAKER")
+_ORDER_TYPES = ("MARKET", "LIMIT", "LIMIT_MAKER", "STOP_LOSS")
 _MODES = ("paper", "live")
 _EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -142,6 +142,8 @@ def _read(fields: _Fields) -> TradeEvent:
         pnl_quote=fields.decimal("pnl_quote"),
         exit_reason=fields.choice("exit_reason", ["", *(reason.value for reason in ExitReason)])
         or None,
+        signal_slippage_bps=fields.decimal("signal_slippage_bps"),
+        holding_s=fields.decimal("holding_s"),
     )
     _check_together(fields, event)
     return event

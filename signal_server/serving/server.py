@@ -12,7 +12,8 @@ from grpc_reflection.v1alpha import reflection
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 from hummingbot_scripts.ml_signals.pb import signals_pb2_grpc as rpc
 from signal_server.core.errors import ServerError
-from signal_server.serving.service import SignalService, TradingService
+from signal_server.serving.service import SignalService
+from signal_server.serving.trading import TradingService
 
 logger = logging.getLogger(__name__)
 

@@ -1,9 +1,8 @@
-"""The gRPC services: each handler converts, calls, converts."""
+"""The signal service: each handler converts, calls, converts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import grpc
 
@@ -14,14 +13,12 @@ from signal_server.core.domain import Signal
 from signal_server.core.errors import SignalServerError
 from signal_server.journal.journal import Journal
 from signal_server.journal.predictions import newest_id, signals_after, valid_signals
-from signal_server.journal.trades import record_trade_events
 from signal_server.serving.hub import (
     Hub,
     Subscription,
     SubscriptionEndedError,
     TooManyStreamsError,
 )
-from signal_server.serving.reported import InvalidFieldError, read_events
 from signal_server.serving.wire import signal_to_wire, to_timestamp
 
 type Context = grpc.aio.ServicerContext[object, object]
@@ -143,33 +140,6 @@ class SignalService(rpc.SignalServiceServicer):
                 grpc.StatusCode.OUT_OF_RANGE,
                 f"after_id {after_id} was never given, the newest id is {newest}; use after_id 0",
             )
-
-
-class TradingService(rpc.TradingServiceServicer):
-    """Takes the bot's orders into the trade log.
-
-    The journal is its own: it writes from another thread, one report after the other.
-    """
-
-    def __init__(self, journal: Journal, clock: Callable[[], datetime]) -> None:
-        self._journal = journal
-        self._clock = clock
-        self._writing = asyncio.Lock()
-
-    async def ReportTrades(  # noqa: N802
-        self, request: pb.ReportTradesRequest, context: Context
-    ) -> pb.ReportTradesResponse:
-        """Store all events, or none if one is invalid, and acknowledge them once durable."""
-        try:
-            events = read_events(request.events)
-        except InvalidFieldError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        try:
-            async with self._writing:
-                await asyncio.to_thread(record_trade_events, self._journal, events, self._clock())
-        except SignalServerError as error:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
-        return pb.ReportTradesResponse(acknowledged_event_ids=[event.event_id for event in events])
 
 
 def _host(context: Context) -> str:

@@ -12,7 +12,8 @@ from signal_server.journal.journal import Journal
 from signal_server.journal.predictions import Prediction, record_prediction
 from signal_server.serving.hub import Hub
 from signal_server.serving.server import running
-from signal_server.serving.service import Serving, SignalService, TradingService
+from signal_server.serving.service import Serving, SignalService
+from signal_server.serving.trading import Desk, TradingService
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ async def publishing(path: Path, symbols: tuple[str, ...]) -> AsyncIterator[Publ
             heartbeat_s=1.0,
             clock=utc_now,
         )
-        services = (SignalService(serving), TradingService(journal, utc_now))
+        services = (SignalService(serving), TradingService(Desk(journal, utc_now, heartbeat_s=1.0)))
         async with running(
             "127.0.0.1:0", *services, before_stop=lambda: hub.close("the test is over")
         ) as server:

@@ -342,7 +342,7 @@ class TradeEvent(google.protobuf.message.Message):
     side: builtins.str
     """BUY | SELL"""
     order_type: builtins.str
-    """MARKET | LIMIT | LIMIT_MAKER"""
+    """MARKET | LIMIT | LIMIT_MAKER | STOP_LOSS"""
     status: builtins.str
     """OPEN | PARTIALLY_FILLED | FILLED | CANCELED | FAILED"""
     price: builtins.str

@@ -78,6 +78,7 @@ def test_every_table_is_strict_and_the_log_is_write_ahead(journal: Journal) -> N
         "hummingbot_trades",
         "daily_performance",
         "health_metrics",
+        "control_orders",
     }
     assert set(ours.values()) == {1}
     assert journal.query("PRAGMA journal_mode") == [{"journal_mode": "wal"}]

@@ -21,7 +21,8 @@ from signal_server.serving.hub import Hub
 from signal_server.serving.predictor import Freshness, Predictor
 from signal_server.serving.served import ServedModel
 from signal_server.serving.server import SignalServer, running
-from signal_server.serving.service import Serving, SignalService, TradingService
+from signal_server.serving.service import Serving, SignalService
+from signal_server.serving.trading import Desk, TradingService
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SYMBOLS = ("BTC-USD", "ETH-USD")
@@ -104,7 +105,10 @@ class World:
             clock=self.clock,
         )
         with Journal.open(self.journal.path) as trades:
-            services = SignalService(serving), TradingService(trades, self.clock)
+            services = (
+                SignalService(serving),
+                TradingService(Desk(trades, self.clock, heartbeat_s=0.2)),
+            )
             async with running(
                 address, *services, lambda: self.hub.close("the server is stopping")
             ) as server:
