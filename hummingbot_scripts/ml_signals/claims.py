@@ -161,6 +161,15 @@ def sold(legs: Iterable[Leg]) -> Decimal:
     return sum((leg.filled for leg in legs if leg.order.is_exit), ZERO)
 
 
+def as_listed(leg: Leg) -> Leg:
+    """Return an order with the amount and the id that the exchange lists, those of a live one."""
+    if not leg.remotes:
+        return leg
+    amount = sum((remote.amount for remote in leg.remotes), ZERO)
+    txid = leg.live[0].txid if leg.live else leg.txid
+    return replace(leg, order=replace(leg.order, amount=amount, txid=txid))
+
+
 def as_one(legs: Sequence[Leg], amount: Decimal) -> Leg:
     """Return one complete order that stands for all, with fills of `amount` base units at most."""
     fills: list[Fill] = []

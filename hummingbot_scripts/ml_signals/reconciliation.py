@@ -1,6 +1,6 @@
 """What a recovery finds out: the records between the pure judgement and those who act on it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -122,13 +122,19 @@ class Look:
 
     `now` is the moment before the first question.
 
-    `min_sizes` are the smallest base amounts that can be sold, by symbol.
+    `min_sizes` are the smallest base amounts that can be sold, by symbol; `traded` are the symbols
+    that the connector knows, None for all: of others it cannot say whose an order is.
     """
 
     now: datetime
     first_at: datetime
     since: datetime
     min_sizes: Mapping[str, Decimal] = field(default_factory=dict)
+    traded: Collection[str] | None = None
+
+    def can_judge(self, symbol: str) -> bool:
+        """Whether the exchange's orders of a symbol can be told from others."""
+        return self.traded is None or symbol in self.traded
 
 
 def join(one: Reconciliation, other: Reconciliation) -> Reconciliation:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from .claims import ENDED, Claim, Leg, as_one, bought, legs_of, sold, sold_by_others
+from .claims import ENDED, Claim, Leg, as_listed, as_one, bought, legs_of, sold, sold_by_others
 from .endings import ended_by
 from .kraken.account import AccountSnapshot, RemoteOrder
 from .reconciliation import (
@@ -43,11 +43,20 @@ def reconcile(claims: Sequence[Claim], snapshot: AccountSnapshot, look: Look) ->
     left = dict(snapshot.balances)
     result = Reconciliation()
     for claim in claims:
+        if not look.can_judge(claim.position.symbol):
+            result = join(result, _not_traded(claim))
+            continue
         coin = claim.position.symbol.split("-")[0]
         case = _case(claim, snapshot, look, left.get(coin, ZERO))
         left[coin] = max(left.get(coin, ZERO) - max(case.held, ZERO), ZERO)
         result = join(result, _explained(_judge(case), claims, snapshot))
     return result
+
+
+def _not_traded(claim: Claim) -> Reconciliation:
+    position = claim.position
+    words = f"{position.symbol} is not among the symbols of the settings; add it and start again"
+    return Reconciliation(unsettled=(Unsettled(position.position_id, position.symbol, words),))
 
 
 def _explained(
@@ -218,10 +227,16 @@ def _cancelling(case: _Case, txids: tuple[str, ...]) -> Reconciliation:
 def _adoption(case: _Case, held: Decimal) -> Adoption:
     reached = [leg for leg in case.legs if leg.fills or leg.live]
     resting = [leg for leg in reached if leg.order.role is OrderRole.PROTECTIVE and leg.live]
-    exits = tuple(leg for leg in reached if leg.order.is_exit and leg not in resting)
+    exits = [leg for leg in reached if leg.order.is_exit and leg not in resting]
     bought_by = [leg for leg in reached if not leg.order.is_exit]
     entry = as_one(bought_by, held + sold(case.legs))
-    return Adoption(case.position, entry, exits, tuple(resting), held)
+    return Adoption(
+        position=case.position,
+        entry=entry,
+        exits=tuple(as_listed(leg) for leg in exits),
+        protective=tuple(as_listed(leg) for leg in resting),
+        held=held,
+    )
 
 
 def _finished(case: _Case) -> Finished:

@@ -398,6 +398,22 @@ def test_a_number_on_another_pair_or_side_is_somebody_elses(symbol: str, side: s
     assert found.finished
 
 
+def test_an_adopted_exit_bears_the_amount_and_the_id_of_the_one_that_still_fills() -> None:
+    part = Decimal("0.002")
+    world = World().held().journaled(2, EXIT, amount=Decimal("0.0040004"))
+    world.remote("OX", 2, "SELL", "canceled", part, Decimal("0.004"))
+    world.remote("OX2", 2, "SELL", "open", part, Decimal("0.004"))
+    (leg,) = world.judged().adopt[0].exits
+    assert (leg.txid, leg.order.amount, leg.filled) == ("OX2", Decimal("0.008"), 2 * part)
+
+
+def test_a_coin_that_is_not_traded_any_more_is_not_judged() -> None:
+    world = World().journaled(1, ENTRY)
+    found = world.judged(replace(look(), traded={"ETH-USD"}))
+    assert found == Reconciliation(unsettled=found.unsettled)
+    assert "add it and start again" in found.unsettled[0].words
+
+
 def test_orders_without_a_number_of_the_bot_are_never_named() -> None:
     world = World().held().remote("OF", None, "SELL", "open", Decimal(0))
     world.remote("OG", 99, "BUY", "open", Decimal(0))

@@ -167,6 +167,6 @@ def _update(fill: Any, order: InFlightOrder) -> TradeUpdate:
         fill_timestamp=fill.filled_at.timestamp(),
         fill_price=fill.price,
         fill_base_amount=fill.amount,
-        fill_quote_amount=fill.price * fill.amount,
+        fill_quote_amount=fill.quote,
         fee=AddedToCostTradeFee(flat_fees=[fee]),
     )
