@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any
 
 from ..kraken.prices import Source, TrustedPrice
@@ -48,7 +48,7 @@ def _last(book: Any, pair: Pair) -> Decimal | None:
 
 def _exact(value: float, decimals: int) -> Decimal:
     """Return the decimal that a double was read from."""
-    return Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
+    return Decimal(f"{value:.{decimals}f}")
 
 
 def _size(value: float, pair: Pair) -> Decimal:

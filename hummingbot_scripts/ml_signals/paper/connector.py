@@ -118,7 +118,7 @@ class PaperKraken(CarefulKraken):
     async def _follow(self) -> None:
         desk = await self._opened_desk()
         while True:
-            desk.follow()
+            await desk.follow()
             await asyncio.sleep(FOLLOW_S)
 
     async def _beginning(self) -> Messages:

@@ -73,14 +73,15 @@ class PaperDesk:
             raise RefusedError("EGeneral:Unknown method")
         return question(given)
 
-    def follow(self) -> None:
-        """Match all live orders against the books of now."""
-        now = self._clock()
+    async def follow(self) -> None:
+        """Match all live orders against the books of now, coin by coin."""
         for symbol in {order.wanted.symbol for order in self._account.live_orders}:
             pair = self._pairs.get(symbol)
             if pair is not None:
-                for change in self._account.follow(pair, self._market_of(symbol), now):
+                market = self._market_of(symbol)
+                for change in self._account.follow(pair, market, self._clock()):
                     self._tell(change, pair)
+            await asyncio.sleep(0)  # a hundred coins must not hold up the bot's other work
 
     async def _add_order(self, given: Parameters) -> dict[str, Any]:
         pair = self._by_name.get(given.get("pair", ""))

@@ -154,10 +154,10 @@ async def test_a_request_that_kraken_would_refuse_is_refused(
 async def test_following_matches_what_rests_and_tells_of_it(bench: Bench) -> None:
     txid = await bench.add(LIMIT_BUY)
     bench.told.clear()
-    bench.desk.follow()
+    await bench.desk.follow()
     assert not bench.told
     bench.market = book(58_000)
-    bench.desk.follow()
+    await bench.desk.follow()
     assert [channel for channel, _ in bench.told] == ["ownTrades", "openOrders", "openOrders"]
     assert not bench.account.orders[txid].live
 
