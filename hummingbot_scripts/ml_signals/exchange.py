@@ -28,6 +28,11 @@ class Exchange:
         connected = self._connector.network_status is NetworkStatus.CONNECTED
         return bool(connected and self._connector.ready)
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The coins that the connector trades."""
+        return frozenset(self._connector.trading_pairs)
+
     async def account(self, since: datetime) -> AccountSnapshot:
         """Return everything that the exchange knows of this account since a moment (UTC)."""
         return await self._connector.account(since)

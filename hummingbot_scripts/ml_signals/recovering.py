@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from decimal import Decimal
 
-from .claims import Claim, look_back
+from .claims import look_back
 from .clock import Clock
 from .exchange import Exchange
 from .positions import PositionBook
@@ -17,8 +18,8 @@ logger = logging.getLogger(__name__)
 LOOK_S = 5.0
 """Between two looks while something is unsettled."""
 
-IN_FLIGHT = timedelta(seconds=8)
-"""An order of the last run may arrive at the exchange for so long after it was sent."""
+RULES_S = 0.5
+"""Between two looks for the trading rules, which come soon after the start."""
 
 
 class Recovery:
@@ -61,12 +62,13 @@ class Recovery:
         if not claims:
             self._settle()
             return
-        await asyncio.sleep(self._until_arrived(claims))
+        sizes = await self._min_sizes({claim.position.symbol for claim in claims})
         now = self._clock()
         since = look_back(claims, now)
         snapshot = await self._exchange.account(since)
-        sizes = {c.position.symbol: self._exchange.min_size(c.position.symbol) for c in claims}
-        found = reconcile(claims, snapshot, Look(now, first_at, since, sizes))
+        found = reconcile(
+            claims, snapshot, Look(now, first_at, since, sizes, self._exchange.symbols)
+        )
         self._book.recovered(found)
         self._report(found.differences)
         for txid in found.cancel:
@@ -79,10 +81,13 @@ class Recovery:
         else:
             self._settle()
 
-    def _until_arrived(self, claims: list[Claim]) -> float:
-        sent = [order.created_at for claim in claims for order in claim.orders]
-        newest = max(sent, default=self._clock() - IN_FLIGHT)
-        return max((newest + IN_FLIGHT - self._clock()).total_seconds(), 0.0)
+    async def _min_sizes(self, symbols: set[str]) -> dict[str, Decimal]:
+        """Return the least sizes once the connector has learned them."""
+        traded = symbols & self._exchange.symbols
+        while not all(self._exchange.min_size(symbol) for symbol in traded):
+            self.problem = "the exchange's trading rules are not known yet"
+            await asyncio.sleep(RULES_S)
+        return {symbol: self._exchange.min_size(symbol) for symbol in traded}
 
     def _report(self, differences: Sequence[Difference]) -> None:
         for found in differences:
