@@ -1,0 +1,123 @@
+"""The decision about one coin: composes the rules. Pure, the same in the bot and the backtest."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from .control import ControlMode, ignores_signals, refuse_entry
+from .cooldown import cooling_down
+from .exposure import refuse_more
+from .freshness import refuse_signal
+from .size import SizeConfig, Sizing, quote_size
+from .vocabulary import Action, Decision, Reason, Side, SignalView
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConfig:
+    """The limits of the rules.
+
+    `min_confidence` is a probability; `quote_size` is in quote currency; `stop_loss` and
+    `take_profit` are shares of the entry price, counted after the fee of the entry alone, and so
+    are `trailing_*`: from `trailing_activation` of profit on, the position is sold when it has
+    fallen by `trailing_delta` from its best. No `models` means any.
+    """
+
+    min_confidence: Decimal
+    quote_size: Decimal
+    max_positions: int
+    stop_loss: Decimal
+    take_profit: Decimal
+    time_limit_s: int
+    cooldown_s: int = 0
+    sizing: Sizing = Sizing.FIXED
+    risk_per_trade: Decimal = Decimal("0.005")
+    max_position_share: Decimal = Decimal("0.10")
+    max_exposure_quote: Decimal | None = None
+    trailing_activation: Decimal | None = None
+    trailing_delta: Decimal | None = None
+    models: Collection[str] = field(default=frozenset())
+
+    @property
+    def size(self) -> SizeConfig:
+        """The part that decides about a position's size."""
+        return SizeConfig(
+            self.quote_size, self.sizing, self.risk_per_trade, self.max_position_share
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RiskState:
+    """What the trader holds and has done, as the rules need it.
+
+    `last_*` are those of the coin in question; `exposure` is what all held coins have cost,
+    `capital` all that there is, in quote currency; `halted` says that a halt is in force.
+    """
+
+    held_symbols: Collection[str]
+    last_exit_at: datetime | None = None
+    last_acted_signal_id: int = 0
+    exposure: Decimal = ZERO
+    capital: Decimal = ZERO
+    control: ControlMode = ControlMode.RUN
+    halted: bool = False
+
+
+def decide(
+    symbol: str, signal: SignalView | None, state: RiskState, now: datetime, config: RuleConfig
+) -> Decision:
+    """Decide about `symbol`; `state.last_*` are those of this symbol.
+
+    A position is only ever long: UP enters, DOWN closes. Whatever is missing, expired or
+    flagged leads to nothing; the native exits of a position do not depend on this.
+    """
+    if signal is None:
+        return Decision(Action.NOTHING, Reason.NO_SIGNAL)
+    refusal = refuse_signal(signal, state.last_acted_signal_id, config.models, now)
+    if refusal is None and signal.confidence < config.min_confidence:
+        refusal = Reason.LOW_CONFIDENCE
+    if refusal is None and ignores_signals(state.control):
+        refusal = Reason.PAUSED
+    if refusal is not None:
+        return Decision(Action.NOTHING, refusal, signal.id)
+    if symbol in state.held_symbols:
+        return _about_holding(signal)
+    refusal = _refuse_entry(signal, state, now, config)
+    if refusal is not None:
+        return Decision(Action.NOTHING, refusal, signal.id)
+    return Decision(Action.ENTER, Reason.CONFIDENT_UP, signal.id)
+
+
+def entry_size(signal: SignalView, capital: Decimal, config: RuleConfig) -> Decimal:
+    """Return what a position on this signal is to cost, in quote currency."""
+    return quote_size(
+        config.size,
+        signal,
+        capital,
+        stop_loss=config.stop_loss,
+        time_limit_s=config.time_limit_s,
+    )
+
+
+def _about_holding(signal: SignalView) -> Decision:
+    if signal.direction is Side.DOWN:
+        return Decision(Action.CLOSE, Reason.DOWN_CLOSES_LONG, signal.id)
+    return Decision(Action.NOTHING, Reason.ALREADY_HOLDING, signal.id)
+
+
+def _refuse_entry(
+    signal: SignalView, state: RiskState, now: datetime, config: RuleConfig
+) -> Reason | None:
+    if signal.direction is not Side.UP:
+        return Reason.NOT_UP
+    if ordered := refuse_entry(state.control):
+        return ordered
+    if state.halted:
+        return Reason.HALTED
+    if cooling_down(state.last_exit_at, config.cooldown_s, now):
+        return Reason.COOLING_DOWN
+    size = entry_size(signal, state.capital, config)
+    held = len(state.held_symbols)
+    return refuse_more(held, config.max_positions, state.exposure, size, config.max_exposure_quote)
