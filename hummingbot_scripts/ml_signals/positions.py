@@ -1,9 +1,9 @@
 """The book of positions: follows every order of the bot, and journals it before it is reported."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import takewhile
 
 from .claims import ENDED, Claim
 from .clock import Clock
@@ -18,9 +18,8 @@ from .settlement import accept, claim_of, write_findings
 from .trades import (
     ZERO,
     Fill,
+    LossStreak,
     Order,
-    OrderRole,
-    OrderSide,
     OrderStatus,
     Position,
     PositionState,
@@ -28,33 +27,14 @@ from .trades import (
     realised_pnl,
     total,
 )
+from .trades import (
+    Submission as Submission,
+)
+
+LONGEST_STREAK = 100
+"""Longer streaks of losses are not counted to their end."""
 
 UNFINISHED = (PositionState.OPEN, PositionState.KEPT, PositionState.UNRESOLVED)
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """An order as it is handed to the exchange.
-
-    Without `role` a purchase enters and a sale leaves; `trigger` is the price that sets a
-    protective stop off; `reason` is why a sale leaves the position, where that is known.
-    """
-
-    order_id: str
-    symbol: str
-    side: OrderSide
-    order_type: str
-    amount: Decimal
-    reference_price: Decimal | None
-    role: OrderRole | None = None
-    trigger: Decimal | None = None
-    reason: ExitReason | None = None
-
-    @property
-    def purpose(self) -> OrderRole:
-        """What it is for."""
-        by_side = OrderRole.ENTRY if self.side is OrderSide.BUY else OrderRole.EXIT
-        return self.role or by_side
 
 
 class PositionBook:
@@ -156,6 +136,16 @@ class PositionBook:
         closed = [pnl for _, pnl in self._journal.closed_since(moment)]
         running = [self.pnl(position_id) for position_id in self._held.values()]
         return sum((pnl for pnl in (*closed, *running) if pnl is not None), ZERO)
+
+    def loss_streak(self, since: datetime | None = None) -> LossStreak:
+        """Return the losses since the last win, of those closed after `since`."""
+        results = self._journal.recent_results(LONGEST_STREAK)
+        losses = [
+            position
+            for position, pnl in takewhile(lambda result: result[1] < 0, results)
+            if since is None or (position.closed_at is not None and position.closed_at > since)
+        ]
+        return LossStreak(len(losses), losses[0].closed_at if losses else None)
 
     def exposure(self) -> Decimal:
         """Return what the coins that are held now have cost, in quote currency, without fees."""

@@ -114,6 +114,31 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """An order as it is handed to the exchange.
+
+    Without `role` a purchase enters and a sale leaves; `trigger` is the price that sets a
+    protective stop off; `reason` is why a sale leaves the position, where that is known.
+    """
+
+    order_id: str
+    symbol: str
+    side: OrderSide
+    order_type: str
+    amount: Decimal
+    reference_price: Decimal | None
+    role: OrderRole | None = None
+    trigger: Decimal | None = None
+    reason: ExitReason | None = None
+
+    @property
+    def purpose(self) -> OrderRole:
+        """What it is for."""
+        by_side = OrderRole.ENTRY if self.side is OrderSide.BUY else OrderRole.EXIT
+        return self.role or by_side
+
+
+@dataclass(frozen=True, slots=True)
 class Fill:
     """One execution of an order; `cost_quote` is what the exchange booked, if it said so."""
 
@@ -145,6 +170,14 @@ class Totals:
     def average_price(self) -> Decimal | None:
         """Quote per base over all fills; None before the first."""
         return self.quote / self.amount if self.amount else None
+
+
+@dataclass(frozen=True, slots=True)
+class LossStreak:
+    """How many closed positions in a row lost money, and when the last one closed."""
+
+    count: int = 0
+    last_at: datetime | None = None
 
 
 def total(fills: Iterable[Fill]) -> Totals:

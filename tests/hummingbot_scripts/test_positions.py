@@ -271,7 +271,7 @@ def test_a_protective_stop_is_reported_as_the_market_order_it_becomes(
     book.acknowledged("78", "somebody else's")
     order = journal.order("77")
     assert order is not None
-    assert (order.txid, order.role, order.trigger) == ("OP", OrderRole.PROTECTIVE, 56_400)
+    assert (order.txid, order.role, order.trigger) == ("OP", OrderRole.PROTECTIVE, Decimal(56_400))
     (event,) = _events(journal)
     assert (event.order_type, event.price, event.is_exit) == ("MARKET", "56400", True)
 
@@ -292,3 +292,24 @@ def test_a_journal_that_cannot_be_written_leaves_the_book_as_it_was(
         book.opened(_position(now))
     assert book.held_symbols == frozenset()
     assert journal.problem
+
+
+def test_a_streak_of_losses_ends_with_a_win_and_is_counted_from_a_moment(
+    journal: Journal, now: datetime
+) -> None:
+    moments = iter(range(1_000))
+    book = PositionBook(
+        journal, SENDER, lambda: now + timedelta(seconds=next(moments)), lambda: None
+    )
+    for number, price in enumerate([59_000, 61_000, 59_000, 58_000]):
+        book.opened(replace(_position(now), position_id=f"p{number}"))
+        book.submitted(_order(f"b{number}", OrderSide.BUY))
+        book.filled(_fill(f"b{number}", "t1", 60_000, "0.01", now), None)
+        _sell(book, f"s{number}", [_fill(f"s{number}", "t2", price, "0.01", now)])
+        book.finished(f"p{number}", PositionState.CLOSED, ExitReason.STOP_LOSS)
+    streak = book.loss_streak()
+    assert streak.count == 2
+    assert streak.last_at == journal.position("p3").closed_at
+    before_last = journal.position("p2").closed_at
+    assert book.loss_streak(before_last).count == 1
+    assert book.loss_streak(streak.last_at).count == 0
