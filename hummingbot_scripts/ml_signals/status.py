@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from .client import ReceivedSignal
-from .journal import WrittenHalt
+from .rules.halts import Halt
 from .table import clipped, duration, money, percent, price, table, wrapped
 from .trades import Position
 
@@ -76,7 +76,7 @@ class StatusPage:
     clock_skew_s: float | None = None
     control: str = "RUN"
     control_why: str = ""
-    halts: Sequence[WrittenHalt] = ()
+    halts: Sequence[Halt] = ()
     limits: Limits | None = None
     min_confidence: Decimal = field(default=Decimal(0))
 
@@ -109,7 +109,7 @@ def _header(page: StatusPage) -> list[str]:
     return [*lines, clipped(f"  Outbox    {_outbox(page)}")]
 
 
-def _halt(halt: WrittenHalt) -> list[str]:
+def _halt(halt: Halt) -> list[str]:
     until = "" if halt.until is None else f", until {halt.until:%Y-%m-%d %H:%M} UTC"
     return [
         clipped(

@@ -19,13 +19,13 @@ from hummingbot_scripts.ml_signals.journal import (
     Owner,
     WrittenControl,
     WrittenDifference,
-    WrittenHalt,
 )
 from hummingbot_scripts.ml_signals.journal.schema import APPLICATION_ID, MIGRATIONS
 from hummingbot_scripts.ml_signals.outcomes import Outcome
 from hummingbot_scripts.ml_signals.pb.signals_pb2 import TradeEvent
 from hummingbot_scripts.ml_signals.plan import Plan
 from hummingbot_scripts.ml_signals.rules import Action
+from hummingbot_scripts.ml_signals.rules.halts import Halt, HaltKind
 from hummingbot_scripts.ml_signals.trades import (
     Fill,
     Order,
@@ -325,8 +325,8 @@ def test_reasons_are_counted_by_day_over_restarts(tmp_path: Path, now: datetime)
 
 def test_halts_persist_change_and_end(tmp_path: Path, now: datetime) -> None:
     path = tmp_path / "b.sqlite"
-    daily = WrittenHalt("DAILY_LOSS", now, now + timedelta(hours=3), "lost 50", "at midnight")
-    critical = WrittenHalt("CRITICAL_ERROR", now + timedelta(1), None, "disk full", "by resume")
+    daily = Halt(HaltKind.DAILY_LOSS, now, now + timedelta(hours=3), "lost 50", "at midnight")
+    critical = Halt(HaltKind.CRITICAL_ERROR, now + timedelta(1), None, "disk full", "by resume")
     with closing(Journal(path)) as journal:
         journal.save_halts([critical, daily], now)
     with closing(Journal(path)) as journal:

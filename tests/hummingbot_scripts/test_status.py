@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hummingbot_scripts.ml_signals.client import receive
-from hummingbot_scripts.ml_signals.journal import WrittenHalt
 from hummingbot_scripts.ml_signals.plan import Plan
 from hummingbot_scripts.ml_signals.rules import ExitReason
+from hummingbot_scripts.ml_signals.rules.halts import Halt, HaltKind
 from hummingbot_scripts.ml_signals.status import Holding, Limits, StatusPage, render
 from hummingbot_scripts.ml_signals.table import WIDTH, duration, price, table, wrapped
 from hummingbot_scripts.ml_signals.trades import Position
@@ -83,8 +83,8 @@ def busy(quiet: StatusPage, now: datetime, make_signal: MakeSignal) -> StatusPag
         control="PAUSE",
         control_why="ann since 2026-03-01 11:30 UTC: news of the day",
         halts=[
-            WrittenHalt(
-                "DAILY_LOSS",
+            Halt(
+                HaltKind.DAILY_LOSS,
                 now - timedelta(hours=1),
                 now + timedelta(hours=12),
                 "lost 51.20 of the 50.00 that are allowed",

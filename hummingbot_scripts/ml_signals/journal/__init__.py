@@ -4,7 +4,7 @@ from .differences import WrittenDifference
 from .file import JournalError, Owner
 from .journal import Journal
 from .outbox import OutboxEntry
-from .state import WrittenControl, WrittenHalt
+from .state import WrittenControl
 
 __all__ = [
     "Journal",
@@ -13,5 +13,4 @@ __all__ = [
     "Owner",
     "WrittenControl",
     "WrittenDifference",
-    "WrittenHalt",
 ]

@@ -5,18 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..codec import from_text, text
+from ..rules.halts import Halt, HaltKind
 from .file import JournalFile
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenHalt:
-    """A halt in the fields of the rules' own record; times are tz-aware UTC."""
-
-    kind: str
-    since: datetime
-    until: datetime | None
-    why: str
-    how_it_ends: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +23,7 @@ class WrittenControl:
 class StateTables(JournalFile):
     """Halts in force and past, control orders seen, and `meta` by key."""
 
-    def save_halts(self, halts: Iterable[WrittenHalt], at: datetime) -> None:
+    def save_halts(self, halts: Iterable[Halt], at: datetime) -> None:
         """Write which halts are in force; others that were end at `at`. Unchanged: no write."""
         wanted = {halt.kind: halt for halt in halts}
         known = {halt.kind: halt for halt in self.halts()}
@@ -48,7 +38,7 @@ class StateTables(JournalFile):
             for halt in wanted.values():
                 self._save_halt(halt)
 
-    def _save_halt(self, halt: WrittenHalt) -> None:
+    def _save_halt(self, halt: Halt) -> None:
         until = None if halt.until is None else text(halt.until)
         self._run(
             "INSERT INTO halts (kind, since, until, why, how_it_ends) VALUES (?, ?, ?, ?, ?)"
@@ -57,12 +47,12 @@ class StateTables(JournalFile):
             (halt.kind, text(halt.since), until, halt.why, halt.how_it_ends),
         )
 
-    def halts(self) -> list[WrittenHalt]:
+    def halts(self) -> list[Halt]:
         """Return the halts in force, oldest first."""
         rows = self._rows("SELECT * FROM halts WHERE ended_at IS NULL ORDER BY since, halt_id")
         return [
-            WrittenHalt(
-                kind=row["kind"],
+            Halt(
+                kind=HaltKind(row["kind"]),
                 since=from_text(row["since"]),
                 until=from_text(row["until"]) if row["until"] else None,
                 why=row["why"],
