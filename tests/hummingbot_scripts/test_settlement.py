@@ -1,7 +1,9 @@
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,11 +20,15 @@ from hummingbot_scripts.ml_signals.plan import Plan
 from hummingbot_scripts.ml_signals.positions import PositionBook, Submission
 from hummingbot_scripts.ml_signals.reconciliation import Look, Reconciliation
 from hummingbot_scripts.ml_signals.recovery import reconcile
+from hummingbot_scripts.ml_signals.rules import ExitReason
 from hummingbot_scripts.ml_signals.trades import (
+    Fill,
+    OrderRole,
     OrderSide,
     OrderStatus,
     Position,
     PositionState,
+    total,
 )
 
 SIZE = Decimal("0.01")
@@ -160,3 +166,80 @@ def test_accepting_changes_nothing_of_a_position_that_has_ended(
     book.finished("p1", PositionState.CLOSED, None)
     book.accept_differences("ann")
     assert journal.position("p1").written_off == 0
+
+
+class Killed(BaseException):
+    """Ends the bot between two statements, like a signal would."""
+
+
+def _life(book: PositionBook, now: datetime) -> None:
+    """One position from entry to exit, with a protective stop, as the strategy journals it."""
+    _enter(book, now)
+    book.acknowledged("1", "OE")
+    for trade, part in (("T1", SIZE / 4), ("T2", SIZE * 3 / 4)):
+        book.filled(Fill("1", trade, Decimal(60_000), part, Decimal(1), now), None)
+    book.ended("1", OrderStatus.FILLED)
+    book.submitted(
+        Submission(
+            "2",
+            "BTC-USD",
+            OrderSide.SELL,
+            "STOP_LOSS",
+            SIZE,
+            None,
+            OrderRole.PROTECTIVE,
+            Decimal(9),
+        )
+    )
+    book.ended("2", OrderStatus.CANCELED)
+    book.closing("BTC-USD", ExitReason.SIGNAL_DOWN, 10)
+    book.submitted(Submission("3", "BTC-USD", OrderSide.SELL, "MARKET", SIZE, None))
+    book.filled(Fill("3", "T3", Decimal(61_000), SIZE, Decimal(1), now), ExitReason.SIGNAL_DOWN)
+    book.ended("3", OrderStatus.FILLED)
+    book.finished("p1", PositionState.CLOSED, ExitReason.SIGNAL_DOWN)
+
+
+def _kill_at(journal: Journal, number: int) -> None:
+    """Let the journal's statement of this number not happen any more, nor any after it."""
+    run, left = journal._run, [number]
+
+    def counted(sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        return run(sql, values)
+
+    journal._run = counted  # type: ignore[method-assign]
+
+
+def test_a_bot_that_is_killed_at_any_statement_has_told_what_it_has_written(
+    restart: Restart, now: datetime, tmp_path: Path
+) -> None:
+    number, finished = 0, False
+    while not finished:
+        for file in tmp_path.glob("bot.sqlite*"):
+            file.unlink()
+        book, journal = restart()
+        _kill_at(journal, number)
+        try:
+            _life(book, now)
+            finished = True
+        except Killed:
+            number += 1
+        book, journal = restart()
+        _check_told(journal)
+        book.claims()
+    assert number > 40
+
+
+def _check_told(journal: Journal) -> None:
+    """Hold the newest event of each order against the rows."""
+    for position in journal.positions(*PositionState):
+        for order in journal.orders(position.position_id):
+            payload = journal.last_payload(order.order_id)
+            assert payload is not None
+            event = TradeEvent.FromString(payload)
+            own = total(journal.fills(order.order_id))
+            assert event.status == order.status
+            assert Decimal(event.amount) == (own.amount or order.amount)
+            assert (Decimal(event.fee_quote) if event.fee_quote else 0) == own.fee_quote
