@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from .confidence import refuse_confidence
 from .control import ControlMode, ignores_signals, refuse_entry
 from .cooldown import cooling_down
-from .exposure import refuse_more
+from .exposure import refuse_exposure
 from .freshness import refuse_signal
-from .size import SizeConfig, Sizing, quote_size
+from .models import refuse_model
+from .positions import refuse_position
+from .size import Holding, SizeConfig, Sizing, quote_size
 from .vocabulary import Action, Decision, Reason, Side, SignalView
 
 ZERO = Decimal(0)
@@ -22,7 +25,8 @@ class RuleConfig:
     `min_confidence` is a probability; `quote_size` is in quote currency; `stop_loss` and
     `take_profit` are shares of the entry price, counted after the fee of the entry alone, and so
     are `trailing_*`: from `trailing_activation` of profit on, the position is sold when it has
-    fallen by `trailing_delta` from its best. No `models` means any.
+    fallen by `trailing_delta` from its best. `models` are those that may be followed, as `name` or
+    `name@schema`; none means any.
     """
 
     min_confidence: Decimal
@@ -44,7 +48,11 @@ class RuleConfig:
     def size(self) -> SizeConfig:
         """The part that decides about a position's size."""
         return SizeConfig(
-            self.quote_size, self.sizing, self.risk_per_trade, self.max_position_share
+            self.quote_size,
+            self.sizing,
+            self.risk_per_trade,
+            self.max_position_share,
+            self.max_exposure_quote,
         )
 
 
@@ -75,11 +83,7 @@ def decide(
     """
     if signal is None:
         return Decision(Action.NOTHING, Reason.NO_SIGNAL)
-    refusal = refuse_signal(signal, state.last_acted_signal_id, config.models, now)
-    if refusal is None and signal.confidence < config.min_confidence:
-        refusal = Reason.LOW_CONFIDENCE
-    if refusal is None and ignores_signals(state.control):
-        refusal = Reason.PAUSED
+    refusal = _refuse_signal(signal, state, now, config)
     if refusal is not None:
         return Decision(Action.NOTHING, refusal, signal.id)
     if symbol in state.held_symbols:
@@ -91,13 +95,24 @@ def decide(
 
 
 def entry_size(signal: SignalView, capital: Decimal, config: RuleConfig) -> Decimal:
-    """Return what a position on this signal is to cost, in quote currency."""
-    return quote_size(
-        config.size,
-        signal,
-        capital,
-        stop_loss=config.stop_loss,
-        time_limit_s=config.time_limit_s,
+    """Return what a position on this signal is to cost, in quote currency; 0 if unknown."""
+    size = _size(signal, capital, config)
+    return ZERO if isinstance(size, Reason) else size
+
+
+def _size(signal: SignalView, capital: Decimal, config: RuleConfig) -> Decimal | Reason:
+    holding = Holding(config.stop_loss, config.time_limit_s)
+    return quote_size(config.size, signal, capital, holding)
+
+
+def _refuse_signal(
+    signal: SignalView, state: RiskState, now: datetime, config: RuleConfig
+) -> Reason | None:
+    return (
+        refuse_signal(signal, state.last_acted_signal_id, now)
+        or refuse_model(signal, config.models)
+        or refuse_confidence(signal.confidence, config.min_confidence)
+        or (Reason.PAUSED if ignores_signals(state.control) else None)
     )
 
 
@@ -118,6 +133,9 @@ def _refuse_entry(
         return Reason.HALTED
     if cooling_down(state.last_exit_at, config.cooldown_s, now):
         return Reason.COOLING_DOWN
-    size = entry_size(signal, state.capital, config)
-    held = len(state.held_symbols)
-    return refuse_more(held, config.max_positions, state.exposure, size, config.max_exposure_quote)
+    if crowded := refuse_position(len(state.held_symbols), config.max_positions):
+        return crowded
+    size = _size(signal, state.capital, config)
+    if isinstance(size, Reason):
+        return size
+    return refuse_exposure(state.exposure, size, config.max_exposure_quote)

@@ -87,14 +87,18 @@ def daily_loss_limit(facts: HaltFacts, config: HaltConfig) -> Decimal:
 
 def day_start(now: datetime, zone: str) -> datetime:
     """Return when the day of `now` began in a time zone, in UTC."""
-    local = now.astimezone(ZoneInfo(zone))
-    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    return _midnight(now, zone).astimezone(UTC)
 
 
 def next_day(now: datetime, zone: str) -> datetime:
     """Return when the next day begins in a time zone, in UTC."""
-    local = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (local + timedelta(days=1)).astimezone(UTC)
+    return (_midnight(now, zone) + timedelta(days=1)).astimezone(UTC)
+
+
+def _midnight(now: datetime, zone: str) -> datetime:
+    """Return the first midnight of the local day, also where clocks are set back at midnight."""
+    local = now.astimezone(ZoneInfo(zone))
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 def _goes_on(halt: Halt, facts: HaltFacts, now: datetime, config: HaltConfig) -> bool:
@@ -122,7 +126,7 @@ def _new(facts: HaltFacts, now: datetime, config: HaltConfig) -> Iterator[Halt]:
 
 def _daily_loss(facts: HaltFacts, now: datetime, config: HaltConfig) -> Iterator[Halt]:
     limit = daily_loss_limit(facts, config)
-    if facts.day_pnl <= -limit:
+    if facts.day_pnl < 0 and facts.day_pnl <= -limit:
         yield Halt(
             HaltKind.DAILY_LOSS,
             now,

@@ -32,11 +32,14 @@ class Reason(StrEnum):
     ALREADY_ACTED = "this signal was acted on already"
     FLAGGED_DATA = "signal rests on flagged data"
     MODEL_NOT_ALLOWED = "signal is of a model that is not allowed"
+    WRONG_SCHEMA = "signal rests on other features than allowed"
     NOT_UP = "signal is not UP"
     LOW_CONFIDENCE = "confidence below the minimum"
     ALREADY_HOLDING = "already holding this coin"
     TOO_MANY_POSITIONS = "as many positions as allowed"
     TOO_MUCH_AT_RISK = "as much money at risk as allowed"
+    NO_VOLATILITY = "signal says no volatility to size by"
+    NO_CAPITAL = "capital is not known"
     COOLING_DOWN = "cooling down after an exit"
     ENTRIES_STOPPED = "entries are stopped by order"
     PAUSED = "paused by order"
@@ -62,7 +65,7 @@ class SignalView:
     """The part of a signal that the rules look at. Times are tz-aware UTC.
 
     `volatility` is the standard deviation of the log returns of bars of `bar_seconds`; 0 for
-    either means not known.
+    either means not known. `schema` is the hash of the features that the model was given.
     """
 
     id: int
@@ -74,6 +77,7 @@ class SignalView:
     model: str = ""
     volatility: float = 0.0
     bar_seconds: int = 0
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)
