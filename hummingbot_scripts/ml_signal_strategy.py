@@ -27,15 +27,19 @@ from .ml_signals import executor, kraken, paper
 from .ml_signals.client import Subscription
 from .ml_signals.clock import utc_now
 from .ml_signals.config import MLSignalStrategyConfig
+from .ml_signals.control import LocalSwitch
 from .ml_signals.desk import Desk
 from .ml_signals.events import Sender
 from .ml_signals.exchange import Exchange
+from .ml_signals.halting import HaltKeeper
 from .ml_signals.journal import Journal, Owner
 from .ml_signals.kraken.connector import Sending
 from .ml_signals.links import ServerLinks
+from .ml_signals.ordering import Orders
+from .ml_signals.pages import page_of
 from .ml_signals.positions import PositionBook, Submission
-from .ml_signals.status import Holding, StatusPage, render
-from .ml_signals.supervisor import supervise
+from .ml_signals.status import render
+from .ml_signals.supervisor import alarmed, until_done
 from .ml_signals.trader import Parts, Trader
 from .ml_signals.trades import OrderRole, OrderSide, OrderStatus
 
@@ -43,8 +47,6 @@ from .ml_signals.trades import OrderRole, OrderSide, OrderStatus
 kraken.install()
 paper.install()
 executor.install()
-
-RECENT_POSITIONS = 5
 
 
 class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
@@ -66,11 +68,22 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         self._links.feed.last_id = self._book.newest_acted_signal_id
         self._exchange = Exchange(config.connector, connector)
         self._desk = Desk(self.executor_orchestrator)
-        self._trader = Trader(
-            config,
-            Parts(self._exchange, self._journal, self._book, self._links, self._desk, utc_now),
-        )
+        self._trader = Trader(config, self._parts(config, path.with_suffix(".control")))
         self._recovering: asyncio.Task[None] | None = None
+
+    def _parts(self, config: MLSignalStrategyConfig, switch: Path) -> Parts:
+        return Parts(
+            exchange=self._exchange,
+            journal=self._journal,
+            book=self._book,
+            links=self._links,
+            desk=self._desk,
+            orders=Orders(
+                self._journal, self._links.control, LocalSwitch(switch, utc_now), utc_now
+            ),
+            halts=HaltKeeper(self._journal, self._book, config.halts),
+            clock=utc_now,
+        )
 
     def _linked(self, config: MLSignalStrategyConfig) -> ServerLinks:
         address = config.server_address()
@@ -84,14 +97,15 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         self._links.start()
 
     def on_tick(self) -> None:
-        """Settle what an earlier run left, once, then trade."""
+        """Settle what nothing guards, and trade; what goes wrong halts the entries."""
         if self._is_stop_triggered:
             return
-        if self._recovering is None:
-            self._recovering = asyncio.create_task(
-                supervise("The recovery", self._trader.recovery.run)
-            )
-        self._trader.tick()
+        if self._recovering is None or (
+            self._recovering.done() and not self._trader.recovery.settled
+        ):
+            self._recovering = asyncio.create_task(until_done("The recovery", self._trader.recover))
+        with alarmed("The trader", self._trader.alarm):
+            self._trader.tick()
 
     async def on_stop(self) -> None:
         """Close or keep the positions, send what waits in the outbox, and let go."""
@@ -104,7 +118,8 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
             await super().on_stop()
         finally:
             for _, ended in self._desk.take_all():
-                self._trader.settle(ended)
+                with alarmed("The trader", self._trader.alarm):
+                    self._trader.settle(ended)
             waiting = await self._links.stop(self.config.stop_timeout_s)
             self.logger().info(f"Stopped; {waiting} trade events wait for the next start.")
             self._journal.close()
@@ -152,6 +167,7 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         """Journal a fill."""
         guard = self._desk.executor(event.trading_pair)
         self._book.filled(self._exchange.fill_of(event), self._trader.reason_of(guard))
+        self._trader.money_moved()
 
     def did_complete_buy_order(self, event: BuyOrderCompletedEvent) -> None:
         """Journal that an order is complete."""
@@ -169,42 +185,10 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         """Journal an order that the exchange did not take."""
         self._book.ended(event.order_id, OrderStatus.FAILED)
 
-    # What the person at the terminal sees
-
     def format_status(self) -> str:
-        """Show positions, last signals with their age, and why nothing is done."""
-        return f"{super().format_status()}\n\n{render(self._status_page())}"
+        """Show positions, limits, halts and signals at a glance, then Hummingbot's own page."""
+        return f"{render(page_of(self._trader))}\n\n{super().format_status()}"
 
     def balance_warning(self, market_trading_pair_tuples: list[Any]) -> list[str]:  # noqa: ARG002
         """Return nothing: the base class warns of coins not owned, and none are at the start."""
         return []
-
-    def _status_page(self) -> StatusPage:
-        line = self._links.feed.line
-        return StatusPage(
-            now=utc_now(),
-            mode=self.config.mode,
-            feed=f"{line.state}{f' ({line.problem})' if line.problem else ''}",
-            outbox_waiting=self._journal.count_waiting(),
-            outbox_refused=self._journal.count_refused(),
-            outbox_problem=self._links.reporter.problem,
-            holdings=[self._holding(symbol) for symbol in sorted(self._book.held_symbols)],
-            signals={symbol: self._links.signal(symbol) for symbol in self.config.symbols},
-            reasons=self._trader.outcomes.last_reasons,
-            reason_counts=self._trader.outcomes.counts,
-            closed=[
-                (position, self._book.pnl(position.position_id))
-                for position in self._journal.recent_positions(RECENT_POSITIONS)
-            ],
-        )
-
-    def _holding(self, symbol: str) -> Holding:
-        position = self._book.held(symbol)
-        watched = symbol in self._desk
-        return Holding(
-            position=position,
-            entry_price=self._book.entry(position.position_id).average_price,
-            net_pnl_share=self._trader.net_share(symbol),
-            closing=watched and self._desk.is_closing(symbol),
-            watched=watched,
-        )

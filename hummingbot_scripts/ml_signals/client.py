@@ -150,6 +150,9 @@ def receive(signal: Signal, at: datetime) -> ReceivedSignal:
         confidence=Decimal(str(signal.confidence)),
         valid_until=_moment(signal.valid_until),
         flags=tuple(signal.flags),
+        model=signal.model_id,
+        volatility=signal.volatility,
+        bar_seconds=signal.bar_seconds,
     )
     return ReceivedSignal(view, at, Decimal(str(signal.reference_price)))
 

@@ -4,12 +4,14 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hummingbot.core.data_type.common import MarketDict
 from hummingbot.strategy.strategy_v2_base import StrategyV2ConfigBase
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from .rules import RuleConfig
+from .rules import HaltConfig, RuleConfig, Sizing
+from .rules.guards import GuardConfig
 
 SERVER_VARIABLE = "ML_SIGNALS_SERVER"
 """Environment variable that wins over `server`, for containers that reach it by another name."""
@@ -23,6 +25,11 @@ PositiveInt = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
 
 
+def _asked(prompt: str) -> Any:
+    """Return a setting without a default, for which `hbot create` asks."""
+    return Field(default=..., json_schema_extra={"prompt": prompt, "prompt_on_new": True})
+
+
 class SettingsRefusedError(ValueError):
     """The script's settings are not usable; the text names every bad key."""
 
@@ -30,26 +37,59 @@ class SettingsRefusedError(ValueError):
 class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
     """What to trade, where, how much, and when to leave.
 
-    `stop_loss`, `take_profit`: shares of the entry price after the entry's fee; `quote_size` is in
-    quote currency. Hummingbot replaces a file that it cannot read by `{}`, so nothing that
-    decides about money has a default. Raises `SettingsRefusedError`.
+    `docs/trading.md` says what each means. Hummingbot replaces a file that it cannot read by `{}`,
+    so who trades what, where, and how much has no default. Raises `SettingsRefusedError`.
     """
 
     script_file_name: str = "ml_signal_strategy.py"
-    bot_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-    connector: Literal["kraken", "kraken_paper_trade"]
-    symbols: Annotated[list[Symbol], Field(min_length=1)]
-    server: Annotated[str, Field(pattern=r"^[^\s/]+:\d{1,5}$")]
-    min_confidence: Annotated[Decimal, Field(ge=0, le=1)]
-    quote_size: PositiveDecimal
-    max_positions: PositiveInt
-    stop_loss: Share
-    take_profit: PositiveDecimal
-    time_limit_s: PositiveInt
-    cooldown_s: Annotated[int, Field(ge=0)]
-    close_on_stop: bool
-    silence_timeout_s: PositiveSeconds
-    stop_timeout_s: PositiveSeconds
+    bot_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = _asked(
+        "Name of this bot, which names its journal too: "
+    )
+    connector: Literal["kraken", "kraken_paper_trade"] = _asked(
+        "Trade on kraken_paper_trade, or with real money on kraken: "
+    )
+    symbols: Annotated[list[Symbol], Field(min_length=1)] = _asked(
+        "Coins to trade, for example BTC-USD,ETH-USD: "
+    )
+    server: Annotated[str, Field(pattern=r"^[^\s/]+:\d{1,5}$")] = _asked(
+        "Address of the signal server, for example 127.0.0.1:50051: "
+    )
+    quote_size: PositiveDecimal = _asked("Size of each position in quote currency: ")
+
+    min_confidence: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.60")
+    models: list[str] = Field(default=[])
+    max_positions: PositiveInt = 5
+    max_exposure_quote: PositiveDecimal = Decimal(500)
+    sizing: Sizing = Sizing.FIXED
+    risk_per_trade: Share = Decimal("0.005")
+    max_position_share: Share = Decimal("0.10")
+    stop_loss: Share = Decimal("0.05")
+    take_profit: PositiveDecimal = Decimal("0.10")
+    time_limit_s: PositiveInt = 86_400
+    trailing_activation: PositiveDecimal | None = None
+    trailing_delta: Share | None = None
+    cooldown_s: Annotated[int, Field(ge=0)] = 0
+
+    max_daily_loss_share: Share = Decimal("0.10")
+    max_daily_loss_quote: PositiveDecimal = Decimal(50)
+    day_timezone: str = "UTC"
+    max_losses_in_row: PositiveInt = 5
+    loss_streak_pause_s: PositiveInt = 86_400
+    min_live_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.45
+    min_accuracy_outcomes: PositiveInt = 50
+
+    max_basis_bps: PositiveDecimal = Decimal(50)
+    max_spread_bps: PositiveDecimal = Decimal(30)
+    max_impact_bps: PositiveDecimal = Decimal(30)
+    max_clock_skew_s: PositiveSeconds = 2.0
+    max_orders_per_minute: PositiveInt = 30
+
+    flatten_after_s: Annotated[float, Field(ge=0)] = 0.0
+    protective_stop: bool = False
+    protective_margin: Share = Decimal("0.01")
+    close_on_stop: bool = True
+    silence_timeout_s: PositiveSeconds = 20.0
+    stop_timeout_s: PositiveSeconds = 10.0
     i_understand_this_trades_real_money: bool = False
 
     def __init__(self, **data: Any) -> None:
@@ -58,6 +98,22 @@ class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
             super().__init__(**data)
         except ValidationError as error:
             raise SettingsRefusedError(_describe(error)) from error
+
+    @field_validator("symbols", "models", mode="before")
+    @classmethod
+    def _split_what_was_typed(cls, given: object) -> object:
+        if isinstance(given, str):
+            return [part.strip() for part in given.split(",") if part.strip()]
+        return given
+
+    @field_validator("day_timezone")
+    @classmethod
+    def _know_the_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
+        return name
 
     @field_validator("symbols")
     @classmethod
@@ -75,6 +131,19 @@ class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
             )
         if self.controllers_config:
             raise ValueError("controllers_config must be empty; this script takes no controllers")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_go_together(self) -> Self:
+        activation, delta = self.trailing_activation, self.trailing_delta
+        if (activation is None) != (delta is None):
+            raise ValueError("trailing_activation and trailing_delta need each other")
+        if activation is not None and delta is not None and delta >= activation:
+            raise ValueError("trailing_delta must be below trailing_activation")
+        if self.sizing is Sizing.FIXED and self.quote_size > self.max_exposure_quote:
+            raise ValueError("quote_size is above max_exposure_quote; nothing could be bought")
+        if self.protective_stop and self.stop_loss + self.protective_margin >= 1:
+            raise ValueError("stop_loss and protective_margin leave no price to stop at")
         return self
 
     @property
@@ -98,6 +167,37 @@ class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
             take_profit=self.take_profit,
             time_limit_s=self.time_limit_s,
             cooldown_s=self.cooldown_s,
+            sizing=self.sizing,
+            risk_per_trade=self.risk_per_trade,
+            max_position_share=self.max_position_share,
+            max_exposure_quote=self.max_exposure_quote,
+            trailing_activation=self.trailing_activation,
+            trailing_delta=self.trailing_delta,
+            models=frozenset(self.models),
+        )
+
+    @property
+    def guards(self) -> GuardConfig:
+        """The part that the guards before an order need."""
+        return GuardConfig(
+            max_basis_bps=self.max_basis_bps,
+            max_spread_bps=self.max_spread_bps,
+            max_impact_bps=self.max_impact_bps,
+            max_clock_skew_s=self.max_clock_skew_s,
+            max_orders_per_minute=self.max_orders_per_minute,
+        )
+
+    @property
+    def halts(self) -> HaltConfig:
+        """The part that the halts need."""
+        return HaltConfig(
+            max_daily_loss_share=self.max_daily_loss_share,
+            max_daily_loss_quote=self.max_daily_loss_quote,
+            day_timezone=self.day_timezone,
+            max_losses_in_row=self.max_losses_in_row,
+            loss_streak_pause_s=self.loss_streak_pause_s,
+            min_live_accuracy=self.min_live_accuracy,
+            min_accuracy_outcomes=self.min_accuracy_outcomes,
         )
 
     def server_address(self, environment: Mapping[str, str] = os.environ) -> str:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,9 @@ from .pb.signals_pb2 import (
     WatchControlResponse,
 )
 from .pb.signals_pb2_grpc import TradingServiceStub
+from .rules import ControlMode
 
 logger = logging.getLogger(__name__)
-
-
-class ControlMode(StrEnum):
-    """What the bot may do about signals; the exits of its positions work in every mode."""
-
-    RUN = "run"
-    STOP_ENTRIES = "stop-entries"
-    PAUSE = "pause"
-    FLATTEN = "flatten"
-
 
 _MODES: Mapping[int, ControlMode] = {
     CONTROL_MODE_RUN: ControlMode.RUN,
@@ -80,18 +70,12 @@ class ControlLine:
     predicts. An order without a known mode, or older than the one at hand, is not taken.
     """
 
-    def __init__(
-        self,
-        channel: grpc.aio.Channel,
-        bot_id: str,
-        line: Line,
-        known: ControlOrder | None = None,
-    ) -> None:
-        """Prepare to follow; `known` is the order that an earlier run of the bot obeyed."""
+    def __init__(self, channel: grpc.aio.Channel, bot_id: str, line: Line) -> None:
+        """Prepare to follow."""
         self._stub = TradingServiceStub(channel)
         self._bot_id = bot_id
         self.line = line
-        self.order = known
+        self.order: ControlOrder | None = None
         self.health: LiveHealth | None = None
 
     async def run(self) -> None:
@@ -178,8 +162,6 @@ def _health(message: WatchControlResponse) -> LiveHealth:
     )
 
 
-def control_line(
-    channel: grpc.aio.Channel, bot_id: str, clock: Clock, known: ControlOrder | None
-) -> ControlLine:
+def control_line(channel: grpc.aio.Channel, bot_id: str, clock: Clock) -> ControlLine:
     """Return the line of one bot, with waits that suit it."""
-    return ControlLine(channel, bot_id, Line("The control stream", 30.0, clock, Backoff()), known)
+    return ControlLine(channel, bot_id, Line("The control stream", 30.0, clock, Backoff()))

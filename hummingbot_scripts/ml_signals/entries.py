@@ -35,7 +35,14 @@ class Entry:
     executor: GuardedExecutorConfig
 
 
-def plan_of(rules: RuleConfig, amount: Decimal, price: Decimal, at: datetime) -> Plan:
+def plan_of(
+    rules: RuleConfig,
+    amount: Decimal,
+    price: Decimal,
+    at: datetime,
+    *,
+    protective_margin: Decimal | None = None,
+) -> Plan:
     """Return what a position of `amount` base units that is opened at `at` (UTC) is to obey."""
     return Plan(
         amount=amount,
@@ -44,6 +51,9 @@ def plan_of(rules: RuleConfig, amount: Decimal, price: Decimal, at: datetime) ->
         stop_loss=rules.stop_loss,
         take_profit=rules.take_profit,
         time_limit_s=rules.time_limit_s,
+        trailing_activation=rules.trailing_activation,
+        trailing_delta=rules.trailing_delta,
+        protective_margin=protective_margin,
     )
 
 

@@ -1,15 +1,17 @@
 """What the script asks of Hummingbot's connectors, the live and the paper one alike."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from hummingbot.core.data_type.common import OrderType, PriceType, TradeType
+from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.event.events import OrderFilledEvent
 from hummingbot.core.network_iterator import NetworkStatus
 
 from .clock import from_epoch
 from .kraken.account import AccountSnapshot
 from .kraken.connector import CarefulKraken
+from .kraken.prices import Source
 from .sizing import Obstacle, Quote
 from .trades import Fill
 
@@ -27,6 +29,11 @@ class Exchange:
         """Whether it is connected, with books, rules and balances at hand."""
         connected = self._connector.network_status is NetworkStatus.CONNECTED
         return bool(connected and self._connector.ready)
+
+    @property
+    def distrusted(self) -> Mapping[str, str]:
+        """Why the book of a coin is not believed now, by symbol."""
+        return self._connector.prices.distrusted
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -49,18 +56,34 @@ class Exchange:
         rule = connector.trading_rules.get(symbol)
         if rule is None:
             return Obstacle.NO_TRADING_RULE
+        price = connector.trusted_price(symbol)
+        if price is None:
+            return Obstacle.NO_PRICE
+        if price.source is not Source.BOOK:
+            return Obstacle.NOT_TRUSTED
         base, quote = symbol.split("-")
-        mid = connector.get_mid_price(symbol)
-        fee = connector.get_fee(base, quote, OrderType.MARKET, TradeType.BUY, Decimal(1), mid)
+        fee = connector.get_fee(base, quote, OrderType.MARKET, TradeType.BUY, Decimal(1), price.mid)
         return Quote(
-            mid=mid,
-            ask=connector.get_price_by_type(symbol, PriceType.BestAsk),
+            bid=price.bid,
+            ask=price.ask,
             available=connector.get_available_balance(quote),
             fee_share=fee.percent,
             lot=rule.min_base_amount_increment,
             min_size=rule.min_order_size,
             min_notional=rule.min_notional_size,
         )
+
+    def average_price(self, symbol: str, amount: Decimal) -> Decimal | None:
+        """Return what buying `amount` now would cost a coin on average, None if it is not there."""
+        found = self._connector.get_vwap_for_volume(symbol, True, amount)
+        there = Decimal(str(found.result_volume)) >= amount
+        average = Decimal(str(found.result_price))
+        return average if there and average.is_finite() else None
+
+    def quote_balance(self, symbol: str) -> Decimal:
+        """Return all of the quote currency that the account has, tied up or not."""
+        balance: Decimal = self._connector.get_balance(symbol.split("-")[1])
+        return balance
 
     def mid(self, symbol: str) -> Decimal | None:
         """Return the middle of the book, None when it has none."""

@@ -8,7 +8,7 @@ import grpc
 
 from .client import ReceivedSignal, SignalFeed, Subscription
 from .clock import Clock
-from .control import ControlLine, ControlOrder, LiveHealth, control_line
+from .control import ControlLine, LiveHealth, control_line
 from .journal import Journal
 from .line import CHANNEL_OPTIONS
 from .reporter import TradeReporter
@@ -28,18 +28,13 @@ class ServerLinks:
         self.feed = SignalFeed(
             self._channel, subscription, clock, on_new_count=lambda: self.on_new_count()
         )
-        self.control: ControlLine = control_line(self._channel, bot_id, clock, known=None)
+        self.control: ControlLine = control_line(self._channel, bot_id, clock)
         self._tasks: Sequence[asyncio.Task[None]] = ()
 
     @property
     def health(self) -> LiveHealth | None:
         """How the serving model does, None when nobody says."""
         return self.control.health
-
-    @property
-    def order(self) -> ControlOrder | None:
-        """What was ordered last by the server."""
-        return self.control.order
 
     @property
     def clock_skew_s(self) -> float | None:

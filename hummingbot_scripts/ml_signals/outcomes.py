@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from .rules import Action, Decision
+from .rules.guards import Guard
 from .sizing import Obstacle
 
 
@@ -17,7 +18,7 @@ class Outcome:
     signal_id: int | None
 
 
-def outcome_of(symbol: str, decision: Decision, obstacle: Obstacle | None) -> Outcome:
+def outcome_of(symbol: str, decision: Decision, obstacle: Obstacle | Guard | None) -> Outcome:
     """Join a decision with what was in its way; with an obstacle nothing is done."""
     if obstacle is None:
         return Outcome(symbol, decision.action, decision.reason, decision.signal_id)

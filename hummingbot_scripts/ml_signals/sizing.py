@@ -10,8 +10,9 @@ class Obstacle(StrEnum):
 
     NOT_READY = "exchange connection is not ready"
     NO_PRICE = "no price from the exchange"
+    NOT_TRUSTED = "book of the exchange cannot be trusted now"
     NO_TRADING_RULE = "exchange has no trading rule for this coin"
-    BELOW_MINIMUM = "quote_size is below the exchange's minimum order"
+    BELOW_MINIMUM = "size is below the exchange's minimum order"
     NO_BALANCE = "not enough quote currency for the order and its fee"
     CLOSING = "position is closing already"
     LEFT_BEHIND = "position of an earlier run is not resolved"
@@ -26,7 +27,7 @@ class Quote:
     base, `min_notional` in quote currency.
     """
 
-    mid: Decimal
+    bid: Decimal
     ask: Decimal
     available: Decimal
     fee_share: Decimal
@@ -34,10 +35,15 @@ class Quote:
     min_size: Decimal
     min_notional: Decimal
 
+    @property
+    def mid(self) -> Decimal:
+        """Halfway between the best prices."""
+        return (self.bid + self.ask) / 2
+
 
 def size_entry(quote_size: Decimal, quote: Quote) -> Decimal | Obstacle:
     """Return the base amount that `quote_size` buys, floored to the lot, or what is in the way."""
-    if not _is_price(quote.mid) or not _is_price(quote.ask):
+    if not _is_price(quote.bid) or not _is_price(quote.ask):
         return Obstacle.NO_PRICE
     amount = floor_to(quote_size / quote.mid, quote.lot)
     too_small = amount < quote.min_size or amount * quote.mid < quote.min_notional

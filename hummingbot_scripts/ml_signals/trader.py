@@ -1,7 +1,9 @@
 """The trader: at every tick it settles what ended, decides about every coin, and acts on it."""
 
 import logging
+from collections import deque
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,17 +14,23 @@ from .desk import Desk
 from .entries import entry_on, executor_for, plan_of
 from .exchange import Exchange
 from .exits import exit_reason, settled_state
+from .halting import HaltKeeper, Present
 from .journal import Journal
 from .links import ServerLinks
+from .ordering import Orders
 from .outcomes import Outcome, OutcomeLog, outcome_of
 from .positions import PositionBook
 from .reconciliation import Adoption
 from .recovering import Recovery
-from .rules import Action, Decision, ExitReason, RiskState, decide
+from .rules import Action, ControlMode, Decision, ExitReason, RiskState, decide, entry_size
+from .rules.guards import Guard, Link, refuse_depth, refuse_link, refuse_prices
 from .sizing import Obstacle, Quote, size_entry
 from .trades import PositionState
 
 logger = logging.getLogger(__name__)
+
+ZERO = Decimal(0)
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +42,16 @@ class Parts:
     book: PositionBook
     links: ServerLinks
     desk: Desk
+    orders: Orders
+    halts: HaltKeeper
     clock: Clock
 
 
 class Trader:
     """Joins rules, journal, exchange and executors.
 
-    Entries wait until `recovery` has settled what an earlier run left.
+    Entries wait until `recovery` has settled what an earlier run left. `error` is what has gone
+    wrong so that a person has to look.
     """
 
     def __init__(self, config: MLSignalStrategyConfig, parts: Parts) -> None:
@@ -49,13 +60,33 @@ class Trader:
         self.parts = parts
         self.outcomes = OutcomeLog()
         self.recovery = Recovery(parts.exchange, parts.book, self._adopt, parts.clock)
+        self.error = ""
         self._book, self._desk = parts.book, parts.desk
+        self._entered: deque[datetime] = deque()
+        self._started_at = parts.clock()
+        self._exposure: Decimal | None = None
+        self._trailing: dict[str, Decimal | None] = {}
+        self._differences = ""
+
+    async def recover(self) -> None:
+        """Settle what nothing guards: what an earlier run left, or an executor let go of."""
+        await self.recovery.run()
+        found = self.parts.journal.open_differences()
+        self._differences = "; ".join(f"{each.symbol}: {each.words}" for each in found)
+
+    # What happens at a tick
 
     def tick(self) -> None:
-        """Settle what ended, then decide about every coin."""
+        """Settle what ended, obey what is ordered, then decide about every coin."""
         for _, executor in self._desk.take_finished():
             self.settle(executor)
-        changed = [outcome for symbol in self.config.symbols if (outcome := self._consider(symbol))]
+        self._note_trailing()
+        self._obey()
+        self.parts.halts.update(self._present())
+        if why := self._flattening():
+            self._flatten(why)
+        state = self._state()
+        changed = [o for symbol in self.config.symbols if (o := self._consider(symbol, state))]
         if changed:
             self.parts.journal.add_outcomes(changed, self.parts.clock())
 
@@ -67,41 +98,123 @@ class Trader:
         state = settled_state(left, self.parts.exchange.min_size(symbol), kept=kept)
         reason = self.reason_of(executor) if state is PositionState.CLOSED else None
         self._book.finished(position_id, state, reason)
+        self.money_moved()
         if state is PositionState.UNRESOLVED:
-            logger.error("%s: %s are not sold; start the bot again to have them.", symbol, left)
+            logger.error("%s: %s are not sold; they are taken up again.", symbol, left)
+            self.look_again()
 
-    def reason_of(self, executor: Any) -> ExitReason | None:
-        """Return why an executor leaves its position, None while it does not."""
-        if executor is None or executor.close_type is None:
-            return None
-        noted = self._book.position(executor.config.id).exit_reason
-        return exit_reason(executor.close_type.name, noted)
+    def alarm(self, error: str) -> None:
+        """Halt entries because something went wrong that nobody foresaw."""
+        self.error = error
+
+    def money_moved(self) -> None:
+        """Count what positions have cost and earned again: a fill has come, or one has ended."""
+        self._exposure = None
+        self.parts.halts.results_changed()
+
+    def _note_trailing(self) -> None:
+        for symbol, executor in self._desk:
+            trigger = executor.trailing_trigger
+            if trigger != self._trailing.get(symbol):
+                self._trailing[symbol] = trigger
+                self.parts.journal.note_trailing(executor.config.id, trigger)
+
+    def _obey(self) -> None:
+        resumed = self.parts.orders.read()
+        if resumed is None:
+            return
+        self.error = ""
+        for found in self._book.accept_differences(resumed.who):
+            logger.warning("%s takes the account as it is: %s", resumed.who, found.words)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Ask the exchange about positions that nothing guards."""
+        self.recovery.settled = False
+
+    def _present(self) -> Present:
+        return Present(
+            now=self.parts.clock(),
+            open_pnl=self._open_pnl(),
+            capital=self._capital(),
+            health=self.parts.links.health,
+            error=self.error or self.parts.journal.problem,
+            unsettled=self._unsettled(),
+            resumed_at=self.parts.orders.resumed_at,
+        )
+
+    def _unsettled(self) -> str:
+        if not self.recovery.settled:
+            return self.recovery.problem
+        return self._differences
+
+    # Flattening
+
+    def _flattening(self) -> str:
+        """Return why everything has to be sold, empty if nothing says so."""
+        orders = self.parts.orders
+        if orders.mode is ControlMode.FLATTEN:
+            return f"ordered by {orders.why}"
+        limit, silent_s = self.config.flatten_after_s, self._silent_s()
+        return f"the server was silent for {silent_s:.0f} s" if 0 < limit < silent_s else ""
+
+    def _silent_s(self) -> float:
+        silent_s = self.parts.links.silent_s(self.parts.clock())
+        if silent_s is not None:
+            return silent_s
+        return (self.parts.clock() - self._started_at).total_seconds()
+
+    def _flatten(self, why: str) -> None:
+        for symbol, _ in self._desk:
+            if not self._desk.is_closing(symbol):
+                logger.warning("%s is sold: %s.", symbol, why)
+                self.close(symbol, ExitReason.FLATTENED)
 
     def close(self, symbol: str, reason: ExitReason, signal_id: int | None = None) -> None:
         """Leave a position for a reason of the bot's own."""
         self._book.closing(symbol, reason, signal_id)
         self._desk.stop(symbol, keep=False)
 
-    def _consider(self, symbol: str) -> Outcome | None:
+    # Decisions
+
+    def _state(self) -> RiskState:
+        if self._exposure is None:
+            self._exposure = self._book.exposure()
+        return RiskState(
+            held_symbols=self._book.held_symbols,
+            exposure=self._exposure,
+            capital=self._capital() or ZERO,
+            control=self.parts.orders.mode,
+            halted=bool(self.parts.halts.active),
+        )
+
+    def _consider(self, symbol: str, state: RiskState) -> Outcome | None:
         """Decide about a coin and act; return the outcome if it is worth writing down."""
         received = self.parts.links.signal(symbol)
-        decision = self._decide(symbol, received)
+        decision = self._decide(symbol, received, state)
         obstacle = self._carry_out(symbol, decision, received)
         outcome = outcome_of(symbol, decision, obstacle)
         return outcome if self.outcomes.note(outcome) else None
 
-    def _decide(self, symbol: str, received: ReceivedSignal | None) -> Decision:
-        state = RiskState(
-            held_symbols=self._book.held_symbols,
+    def _decide(self, symbol: str, received: ReceivedSignal | None, state: RiskState) -> Decision:
+        held = self._book.held_symbols
+        if received is not None and held is not state.held_symbols:
+            state = self._state()  # an entry of this very tick counts
+        about = RiskState(
+            held_symbols=state.held_symbols,
             last_exit_at=self._book.last_exit_at(symbol),
             last_acted_signal_id=self._book.last_acted_signal_id(symbol),
+            exposure=state.exposure,
+            capital=state.capital,
+            control=state.control,
+            halted=state.halted,
         )
         view = received.view if received else None
-        return decide(symbol, view, state, self.parts.clock(), self.config.rules)
+        return decide(symbol, view, about, self.parts.clock(), self.config.rules)
 
     def _carry_out(
         self, symbol: str, decision: Decision, received: ReceivedSignal | None
-    ) -> Obstacle | None:
+    ) -> Obstacle | Guard | None:
         if decision.action is Action.NOTHING or received is None:
             return None
         if decision.action is Action.CLOSE:
@@ -111,17 +224,6 @@ class Trader:
         quote = self.parts.exchange.quote(symbol)
         return quote if isinstance(quote, Obstacle) else self._enter(received, quote)
 
-    def _enter(self, received: ReceivedSignal, quote: Quote) -> Obstacle | None:
-        amount = size_entry(self.config.rules.quote_size, quote)
-        if isinstance(amount, Obstacle):
-            return amount
-        now = self.parts.clock()
-        plan = plan_of(self.config.rules, amount, quote.mid, now)
-        entry = entry_on(self.parts.exchange.name, received, plan, now)
-        self._book.opened(entry.position)
-        self._desk.open(entry.position.symbol, entry.executor)
-        return None
-
     def _leave(self, symbol: str, received: ReceivedSignal) -> Obstacle | None:
         if symbol not in self._desk:
             return Obstacle.LEFT_BEHIND
@@ -129,6 +231,42 @@ class Trader:
             return Obstacle.CLOSING
         self.close(symbol, ExitReason.SIGNAL_DOWN, received.view.id)
         return None
+
+    # Entries
+
+    def _enter(self, received: ReceivedSignal, quote: Quote) -> Obstacle | Guard | None:
+        rules = self.config.rules
+        amount = size_entry(entry_size(received.view, self._capital() or ZERO, rules), quote)
+        if isinstance(amount, Obstacle):
+            return amount
+        if guard := self._refuse(received, quote, amount):
+            return guard
+        now = self.parts.clock()
+        plan = plan_of(rules, amount, quote.mid, now, protective_margin=self._protective_margin)
+        entry = entry_on(self.parts.exchange.name, received, plan, now)
+        self._book.opened(entry.position)
+        self._desk.open(entry.position.symbol, entry.executor)
+        self._entered.append(now)
+        # Until its fills are known a position counts with what it was planned to cost.
+        self._exposure = (self._exposure or ZERO) + amount * quote.ask
+        return None
+
+    def _refuse(self, received: ReceivedSignal, quote: Quote, amount: Decimal) -> Guard | None:
+        guards, links, now = self.config.guards, self.parts.links, self.parts.clock()
+        while self._entered and now - self._entered[0] > MINUTE:
+            self._entered.popleft()
+        silent_s = links.silent_s(now)
+        silent = silent_s is None or silent_s > self.config.silence_timeout_s
+        average = self.parts.exchange.average_price(received.view.symbol, amount)
+        return (
+            refuse_link(Link(links.clock_skew_s, silent), len(self._entered), guards)
+            or refuse_prices(quote.bid, quote.ask, received.reference_price, guards)
+            or refuse_depth(quote.mid, average, guards)
+        )
+
+    @property
+    def _protective_margin(self) -> Decimal | None:
+        return self.config.protective_margin if self.config.protective_stop else None
 
     def _adopt(self, adoption: Adoption) -> None:
         position = adoption.position
@@ -138,6 +276,15 @@ class Trader:
         executor = executor_for(self.parts.exchange.name, adoption, plan)
         self._desk.open(position.symbol, executor)
 
+    # Money
+
+    def reason_of(self, executor: Any) -> ExitReason | None:
+        """Return why an executor leaves its position, None while it does not."""
+        if executor is None or executor.close_type is None:
+            return None
+        noted = self._book.position(executor.config.id).exit_reason
+        return exit_reason(executor.close_type.name, noted)
+
     def net_share(self, symbol: str) -> Decimal | None:
         """Return a position's profit now as a share of its cost, net of fees paid; None if none."""
         executor = self._desk.executor(symbol)
@@ -145,3 +292,15 @@ class Trader:
             return None
         share: Decimal = executor.get_net_pnl_pct()
         return share if share.is_finite() else None
+
+    def _open_pnl(self) -> Decimal:
+        """Return what open positions would earn if they were sold now, but for the exits' fees."""
+        gains = [executor.get_net_pnl_quote() for _, executor in self._desk]
+        return sum((gain for gain in gains if gain.is_finite()), ZERO)
+
+    def _capital(self) -> Decimal | None:
+        """Return the quote currency that the account has, with what held coins have cost."""
+        if not self.parts.exchange.ready:
+            return None
+        balance = self.parts.exchange.quote_balance(self.config.symbols[0])
+        return balance + (self._exposure or ZERO)

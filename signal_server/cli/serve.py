@@ -120,6 +120,7 @@ class _Process:
             models=lambda: list_models(self._registry, self._model.manifest),
             heartbeat_s=self._settings.serving.heartbeat_s,
             clock=utc_now,
+            bar_seconds=self._settings.bar_seconds,
         )
 
     def _trading(self, trades: "Journal", reads: "Journal") -> "TradingService":

@@ -42,6 +42,7 @@ class Serving:
     models: Callable[[], Sequence[pb.Model]]
     heartbeat_s: float
     clock: Clock
+    bar_seconds: int = 0
 
 
 class SignalService(rpc.SignalServiceServicer):
@@ -59,7 +60,7 @@ class SignalService(rpc.SignalServiceServicer):
             await context.abort(
                 grpc.StatusCode.FAILED_PRECONDITION, f"no fresh signal of {request.symbol}: {why}"
             )
-        return signal_to_wire(signal)
+        return signal_to_wire(signal, self._serving.bar_seconds)
 
     async def StreamSignals(  # noqa: N802
         self, request: pb.StreamSignalsRequest, context: Context
@@ -118,7 +119,7 @@ class SignalService(rpc.SignalServiceServicer):
     def _response(self, signal: Signal | None) -> pb.StreamSignalsResponse:
         return pb.StreamSignalsResponse(
             server_time=to_timestamp(self._serving.clock()),
-            signal=None if signal is None else signal_to_wire(signal),
+            signal=None if signal is None else signal_to_wire(signal, self._serving.bar_seconds),
         )
 
     async def _check_followed(self, symbols: Sequence[str], context: Context) -> None:

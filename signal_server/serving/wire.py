@@ -35,8 +35,8 @@ def from_timestamp(stamp: Timestamp) -> datetime:
     return stamp.ToDatetime(tzinfo=UTC)
 
 
-def signal_to_wire(signal: Signal) -> pb.Signal:
-    """Convert a signal to the message that clients get."""
+def signal_to_wire(signal: Signal, bar_seconds: int = 0) -> pb.Signal:
+    """Convert a signal, made from bars of `bar_seconds`, to the message that clients get."""
     return pb.Signal(
         id=signal.id,
         model_id=signal.model_id,
@@ -56,6 +56,7 @@ def signal_to_wire(signal: Signal) -> pb.Signal:
         schema_hash=signal.schema_hash,
         flags=signal.flags,
         bar_received_at=to_timestamp(signal.bar_received_at),
+        bar_seconds=bar_seconds,
     )
 
 

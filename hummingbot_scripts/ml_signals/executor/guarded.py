@@ -51,6 +51,11 @@ class GuardedExecutor(PositionAccounts):
         if settings.adopted is not None:
             self._adopt(settings.adopted)
 
+    @property
+    def protective_trigger(self) -> Decimal | None:
+        """The price at which the stop that rests at the exchange sells, None when none rests."""
+        return self._protective.trigger if self._protective.rests else None
+
     async def on_start(self) -> None:
         """Check the balance as Hummingbot does; an adopted position needs none."""
         adopted = self.config.adopted

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .exit_plan import retry_at
-from .legs import Role
+from .legs import Outcome, Role
 from .orders import LegOrder
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ class ProtectiveStop:
     def has_sold(self) -> bool:
         """Whether it has triggered."""
         return any(leg.role is Role.PROTECTIVE and leg.filled for leg in self._executor.legs)
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is known to wait at the exchange."""
+        return any(
+            leg.role is Role.PROTECTIVE and leg.outcome is Outcome.LIVE
+            for leg in self._executor.legs
+        )
 
     @property
     def trigger(self) -> Decimal | None:

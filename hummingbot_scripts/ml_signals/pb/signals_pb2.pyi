@@ -96,6 +96,7 @@ class Signal(google.protobuf.message.Message):
     SCHEMA_HASH_FIELD_NUMBER: builtins.int
     FLAGS_FIELD_NUMBER: builtins.int
     BAR_RECEIVED_AT_FIELD_NUMBER: builtins.int
+    BAR_SECONDS_FIELD_NUMBER: builtins.int
     id: builtins.int
     """increases, never used twice"""
     model_id: builtins.str
@@ -117,6 +118,8 @@ class Signal(google.protobuf.message.Message):
     volatility: builtins.float
     """std of one-bar log returns, last 60 bars"""
     schema_hash: builtins.str
+    bar_seconds: builtins.int
+    """length of the bars that volatility counts; 0: unknown"""
     @property
     def bar_close(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """close of the newest bar it rests on"""
@@ -154,9 +157,10 @@ class Signal(google.protobuf.message.Message):
         schema_hash: builtins.str = ...,
         flags: collections.abc.Iterable[builtins.str] | None = ...,
         bar_received_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        bar_seconds: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["bar_close", b"bar_close", "bar_received_at", b"bar_received_at", "issued_at", b"issued_at", "valid_until", b"valid_until"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["bar_close", b"bar_close", "bar_received_at", b"bar_received_at", "confidence", b"confidence", "direction", b"direction", "flags", b"flags", "horizon_s", b"horizon_s", "id", b"id", "issued_at", b"issued_at", "model_id", b"model_id", "model_version", b"model_version", "probability_down", b"probability_down", "probability_flat", b"probability_flat", "probability_up", b"probability_up", "reference_price", b"reference_price", "schema_hash", b"schema_hash", "symbol", b"symbol", "valid_until", b"valid_until", "volatility", b"volatility"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bar_close", b"bar_close", "bar_received_at", b"bar_received_at", "bar_seconds", b"bar_seconds", "confidence", b"confidence", "direction", b"direction", "flags", b"flags", "horizon_s", b"horizon_s", "id", b"id", "issued_at", b"issued_at", "model_id", b"model_id", "model_version", b"model_version", "probability_down", b"probability_down", "probability_flat", b"probability_flat", "probability_up", b"probability_up", "reference_price", b"reference_price", "schema_hash", b"schema_hash", "symbol", b"symbol", "valid_until", b"valid_until", "volatility", b"volatility"]) -> None: ...
 
 Global___Signal: typing_extensions.TypeAlias = Signal
 
