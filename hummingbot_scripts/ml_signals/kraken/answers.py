@@ -21,7 +21,12 @@ class KrakenUncertainError(KrakenError):
     """Nobody knows whether it was carried out: no answer, or a gateway's or an inner error."""
 
 
-_UNREACHED = ("EAPI:Invalid nonce", "EAPI:Rate limit exceeded", "EGeneral:Too many requests")
+NONCE_ERROR = "EAPI:Invalid nonce"
+RATE_ERROR = "EAPI:Rate limit exceeded"
+
+_UNREACHED = (NONCE_ERROR, RATE_ERROR, "EGeneral:Too many requests")
+# Words of the engine itself: it looked at the order and did nothing.
+_REFUSED_BY_ENGINE = ("EService:Deadline elapsed", "EService:Market in ")
 _UNCERTAIN = (
     "EService:",
     "EGeneral:Internal error",
@@ -49,7 +54,7 @@ def result_of(answer: object) -> Any:
 def error_for(errors: Sequence[str]) -> KrakenError:
     """Return what Kraken's error texts mean; the least certain of them counts."""
     text = ", ".join(errors)
-    if any(error.startswith(_UNCERTAIN) for error in errors):
+    if any(_uncertain(error) for error in errors):
         return KrakenUncertainError(text)
     if any(error.startswith(_UNREACHED) for error in errors):
         return KrakenUnreachedError(text)
@@ -67,6 +72,10 @@ def error_of_failure(failure: Exception) -> KrakenError:
     status = int(found.group(1)) if found else 0
     text = str(failure) or type(failure).__name__
     return KrakenUnreachedError(text) if status == 429 else KrakenUncertainError(text)
+
+
+def _uncertain(error: str) -> bool:
+    return error.startswith(_UNCERTAIN) and not error.startswith(_REFUSED_BY_ENGINE)
 
 
 def _errors(given: object) -> list[str]:

@@ -45,6 +45,7 @@ class CarefulBookStream(KrakenAPIOrderBookDataSource):  # type: ignore[misc]
         self._on_broken = on_broken
         self._ladders = {symbol: Ladder() for symbol in trading_pairs}
         self._numbers = 0
+        self._renewing: set[asyncio.Task[None]] = set()
 
     async def get_new_order_book(self, trading_pair: str) -> OrderBook:
         """Return an empty book: the stream's snapshot fills it, with no call per coin."""
@@ -56,7 +57,9 @@ class CarefulBookStream(KrakenAPIOrderBookDataSource):  # type: ignore[misc]
         """Ask for a new snapshot of this coin's book."""
         socket = self._ws_assistant
         if socket is not None:
-            asyncio.ensure_future(self._resubscribe(socket, symbol))  # noqa: RUF006 (short)
+            task = asyncio.ensure_future(self._resubscribe(socket, symbol))
+            self._renewing.add(task)
+            task.add_done_callback(self._renewing.discard)
 
     async def _subscribe_channels(self, ws: Any) -> None:
         for symbol in self._trading_pairs:

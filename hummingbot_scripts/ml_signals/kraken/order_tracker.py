@@ -17,7 +17,8 @@ FetchFills = Callable[[InFlightOrder], Awaitable[bool]]
 class CarefulOrderTracker(ClientOrderTracker):  # type: ignore[misc]
     """Asks the exchange for missing fills, and never goes back from done to open.
 
-    An end that cannot be confirmed is not taken; the connector's polling brings it again.
+    An end that cannot be confirmed is not taken; the order is `unsettled` until polling brings it
+    again.
     """
 
     STREAM_PATIENCE_S = 1.0
@@ -29,6 +30,11 @@ class CarefulOrderTracker(ClientOrderTracker):  # type: ignore[misc]
         super().__init__(connector=connector)
         self._fetch_fills = fetch_fills
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.unsettled: set[str] = set()
+
+    async def process_order_not_found(self, client_order_id: str) -> None:
+        """Give up no order: only Kraken's own word ends one, silence does not."""
+        self.logger().info(f"Order {client_order_id} was not found; it is asked for again.")
 
     async def _process_order_update(self, order_update: OrderUpdate) -> None:
         order = self.fetch_order(order_update.client_order_id, order_update.exchange_order_id)
@@ -39,10 +45,12 @@ class CarefulOrderTracker(ClientOrderTracker):  # type: ignore[misc]
             if order.current_state in _DONE:
                 return
             if not await self._ready_for(order, order_update):
+                self.unsettled.add(order.client_order_id)
                 return
             await super()._process_order_update(order_update)
         if order.current_state in _DONE:
             self._locks.pop(order.client_order_id, None)
+            self.unsettled.discard(order.client_order_id)
 
     async def _ready_for(self, order: InFlightOrder, update: OrderUpdate) -> bool:
         if update.exchange_order_id is not None and order.exchange_order_id is None:

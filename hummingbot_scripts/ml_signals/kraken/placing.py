@@ -9,11 +9,18 @@ from typing import Any
 
 from ..clock import Clock
 from .account import Ask
-from .answers import KrakenError, KrakenRefusedError, KrakenUncertainError, KrakenUnreachedError
+from .answers import (
+    NONCE_ERROR,
+    KrakenError,
+    KrakenRefusedError,
+    KrakenUncertainError,
+    KrakenUnreachedError,
+)
 
 logger = logging.getLogger(__name__)
 
-NONCE_ERROR = "EAPI:Invalid nonce"
+_GLANCE_S = 0.2
+_BEFORE_DEADLINE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Patience:
 
     deadline_s: float = 5.0
     margin_s: float = 2.0
-    look_s: float = 1.0
+    look_s: float = 2.0
     longest_look_s: float = 20.0
     retry_s: float = 0.3
     attempts: int = 6
@@ -87,9 +94,7 @@ class Placer:
             try:
                 if txid := await self._look_up(userref):
                     return txid
-            except KrakenRefusedError:
-                raise
-            except KrakenError as error:
+            except KrakenError as error:  # a refusal too: it says nothing of the order
                 logger.warning("Order %s cannot be looked for yet: %s", userref, error)
                 pause_s = min(pause_s * 2, self.patience.longest_look_s)
             else:
@@ -116,7 +121,8 @@ def asking(send: Ask, attempts: int = 3, pause_s: float = 0.5) -> Ask:
                 raise
             except KrakenError as error:
                 logger.info("%s is asked again: %s", method, error)
-                await asyncio.sleep(pause_s * 2**attempt)
+                quick = NONCE_ERROR in str(error)
+                await asyncio.sleep(pause_s * (0.2 if quick else 2**attempt))
         return await send(method, parameters)
 
     return ask

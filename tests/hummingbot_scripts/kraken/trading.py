@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from hummingbot.connector.exchange.kraken import kraken_constants
+from hummingbot.core.api_throttler.data_types import RateLimit
 from hummingbot.core.clock import Clock, ClockMode
 from hummingbot.core.data_type.common import OrderType
 from hummingbot.core.event.event_logger import EventLogger
@@ -46,6 +48,13 @@ class QuickKraken(CarefulKraken):
     NEWS_PATIENCE_S = 0.3
     TICKER_S = 0.3
     REQUEST_TIMEOUT_S = 2.0
+
+    @property
+    def rate_limits_rules(self) -> list[RateLimit]:
+        limits = [copy(limit) for limit in super().rate_limits_rules]
+        for limit in limits:
+            limit.time_interval = 0.02
+        return limits
 
 
 class MovingPrices:
