@@ -27,11 +27,8 @@ def test_settings_that_hummingbot_could_not_read_trade_nothing() -> None:
         MLSignalStrategyConfig(**{})
 
 
-@pytest.mark.parametrize(
-    "key",
-    sorted(set(_paper()) - {"script_file_name"}),
-)
-def test_nothing_that_the_file_sets_has_a_silent_default(key: str) -> None:
+@pytest.mark.parametrize("key", ["bot_id", "connector", "symbols", "server", "quote_size"])
+def test_who_trades_what_where_and_how_much_has_no_default(key: str) -> None:
     content = _paper()
     del content[key]
     with pytest.raises(SettingsRefusedError, match=f"{key} is missing"):

@@ -8,7 +8,7 @@ from hummingbot_scripts.ml_signals.sizing import Obstacle, Quote, floor_to, size
 
 def _quote(**changes: Decimal) -> Quote:
     values = {
-        "mid": Decimal(60_000),
+        "bid": Decimal(59_999),
         "ask": Decimal(60_001),
         "available": Decimal(1000),
         "fee_share": Decimal("0.0026"),
@@ -27,7 +27,7 @@ def _quote(**changes: Decimal) -> Quote:
 def test_an_amount_never_costs_more_than_asked_or_owned(
     size: Decimal, mid: Decimal, available: Decimal
 ) -> None:
-    quote = _quote(mid=mid, ask=mid, available=available)
+    quote = _quote(bid=mid, ask=mid, available=available)
     amount = size_entry(size, quote)
     if not isinstance(amount, Obstacle):
         assert amount * mid <= size
@@ -43,7 +43,7 @@ def test_the_lot_is_kept() -> None:
 
 def test_what_is_in_the_way_is_named() -> None:
     size = Decimal(100)
-    assert size_entry(size, _quote(mid=Decimal("NaN"))) is Obstacle.NO_PRICE
+    assert size_entry(size, _quote(bid=Decimal("NaN"))) is Obstacle.NO_PRICE
     assert size_entry(size, _quote(min_size=Decimal(1))) is Obstacle.BELOW_MINIMUM
     assert size_entry(size, _quote(min_notional=Decimal(101))) is Obstacle.BELOW_MINIMUM
     assert size_entry(size, _quote(available=Decimal(100))) is Obstacle.NO_BALANCE
