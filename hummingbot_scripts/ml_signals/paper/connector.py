@@ -13,7 +13,6 @@ from hummingbot import data_path
 from hummingbot.core.data_type.common import OrderType, TradeType
 from hummingbot.core.utils.estimate_fee import build_trade_fee
 
-from ..clock import utc_now
 from ..kraken.answers import KrakenUnreachedError, error_for
 from ..kraken.connector import CarefulKraken
 from ..supervisor import supervise
@@ -50,7 +49,6 @@ class PaperKraken(CarefulKraken):
         self.paper = PaperAccount(PaperStore(path), configured_fees)
         self._desk: PaperDesk | None = None
         self._desk_lock = asyncio.Lock()
-        self._asset_pairs_by_key: dict[str, Any] = {}
         self._pairs: dict[str, Pair] = {}
         self._following: asyncio.Task[None] | None = None
         self._untold: deque[Messages] = deque()
@@ -70,11 +68,12 @@ class PaperKraken(CarefulKraken):
         """Answer a private request from the paper account; raises a `KrakenError`."""
         try:
             desk = await self._opened_desk()
+        except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as failure:
+            raise KrakenUnreachedError(f"the pairs are not known yet: {failure}") from failure
+        try:
             return await desk.answer(method, {k: str(v) for k, v in parameters.items()})
         except RefusedError as refusal:
             raise error_for([str(refusal)]) from refusal
-        except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as failure:
-            raise KrakenUnreachedError(f"the pairs are not known yet: {failure}") from failure
 
     async def start_network(self) -> None:
         """Start the live connector's loops, and match the account's orders."""
@@ -88,18 +87,11 @@ class PaperKraken(CarefulKraken):
             self._following = None
         await super().stop_network()
 
-    async def get_asset_pairs_by_key(self) -> dict[str, Any]:
-        """Return AssetPairs as Kraken gives it; raises `OSError` while it does not."""
-        await self.trading_pair_symbol_map()
-        if not self._asset_pairs_by_key:
-            raise OSError("Kraken has not said yet which pairs there are")
-        return self._asset_pairs_by_key
-
     def _initialize_trading_pair_symbols_from_exchange_info(
         self, exchange_info: dict[str, Any]
     ) -> None:
         super()._initialize_trading_pair_symbols_from_exchange_info(exchange_info)
-        self._asset_pairs_by_key = exchange_info
+        self._pairs |= pairs_of(exchange_info)
 
     def _create_user_stream_data_source(self) -> PaperStream:
         return self._stream
@@ -108,9 +100,10 @@ class PaperKraken(CarefulKraken):
         """Return the exchange that is played, once Kraken has said which pairs there are."""
         async with self._desk_lock:
             if self._desk is None:
-                self._pairs = pairs_of(await self.get_asset_pairs_by_key())
-                self.paper.open(utc_now())
-                desk = PaperDesk(self.paper, self._pairs, self._market, utc_now, self._tell)
+                await self.learn_symbols()
+                now = self.server_clock.now
+                self.paper.open(now())
+                desk = PaperDesk(self.paper, self._pairs, self._market, now, self._tell)
                 desk.latency = self.LATENCY
                 self._desk = desk
             return self._desk

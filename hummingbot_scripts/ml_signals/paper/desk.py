@@ -48,7 +48,7 @@ class PaperDesk:
         self._market_of = market_of
         self._clock = clock
         self._tell = tell
-        self._by_name = {name: pair for pair in pairs.values() for name in pair.names()}
+        self._symbols = {name: pair.symbol for pair in pairs.values() for name in pair.names()}
         history = PaperHistory(account, pairs)
         self._questions: dict[str, Callable[[Parameters], dict[str, Any]]] = {
             "GetWebSocketsToken": lambda _: {"token": "paper", "expires": 900},
@@ -84,7 +84,7 @@ class PaperDesk:
             await asyncio.sleep(0)  # a hundred coins must not hold up the bot's other work
 
     async def _add_order(self, given: Parameters) -> dict[str, Any]:
-        pair = self._by_name.get(given.get("pair", ""))
+        pair = self._pairs.get(self._symbols.get(given.get("pair", ""), ""))
         if pair is None:
             raise RefusedError("EQuery:Unknown asset pair")
         wanted, deadline = wanted_of(given, pair), deadline_of(given)

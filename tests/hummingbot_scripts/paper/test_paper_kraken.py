@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -289,6 +289,18 @@ async def test_fills_that_come_before_the_acknowledgement_count_once(
         fills = await trading.heard(OrderFilledEvent)
         assert sum(fill.amount for fill in fills) == Decimal("0.4")
         assert not connector.in_flight_orders
+    assert not stand_in.exchange.orders
+
+
+async def test_a_computer_whose_clock_is_wrong_still_trades(
+    stand_in: KrakenStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector = paper(tmp_path)
+    monkeypatch.setattr(connector.server_clock, "measured", lambda *_times: None)
+    connector.server_clock.offset = timedelta(seconds=-60)
+    async with running(connector) as trading:
+        connector.buy(SYMBOL, Decimal("0.002"), OrderType.MARKET)
+        await trading.heard(BuyOrderCompletedEvent)
     assert not stand_in.exchange.orders
 
 
