@@ -12,7 +12,7 @@ from signal_server.backtest.timeline import SimulationRequest
 from signal_server.core.config import BacktestConfig
 from signal_server.core.errors import NoHistoryError
 from signal_server.core.gaps import whole_before
-from signal_server.features.catalogue import compute_features, warmup_bars
+from signal_server.features.catalogue import compute_features, realized_volatility, warmup_bars
 from signal_server.training.artifact import Manifest, Model
 
 BLOCK_BARS = 100_000
@@ -53,11 +53,12 @@ def backtest(request: BacktestRequest, report: Progress) -> BacktestResult:
     """
     model = request.model
     model.check_schema()
-    bars, predictions = {}, {}
+    bars, predictions, volatility = {}, {}, {}
     for done, symbol in enumerate(model.manifest.symbols):
         stored = request.bars.get(symbol, pd.DataFrame())
         bars[symbol] = _test_bars(symbol, stored, model.manifest)
         predictions[symbol] = predict_test_part(model, stored)
+        volatility[symbol] = realized_volatility(stored)
         report("predict", (done + 1) / len(model.manifest.symbols))
     simulation = simulate(
         SimulationRequest(
@@ -66,6 +67,7 @@ def backtest(request: BacktestRequest, report: Progress) -> BacktestResult:
             config=request.config,
             bar_seconds=model.manifest.bar_seconds,
             signal_valid_s=request.signal_valid_s,
+            volatility=volatility,
         )
     )
     report("simulate", 1.0)

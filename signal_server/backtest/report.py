@@ -86,6 +86,7 @@ def summarise(result: BacktestResult) -> dict[str, object]:
         "rules": result.config.model_dump(),
         "signals": simulation.signals,
         "signals_without_a_trade": dict(simulation.undecided),
+        "halts": dict(simulation.halts),
         "metrics": asdict(result.metrics),
         "caveats": {"sharpe": SHARPE_CAVEAT, "not_modelled": NOT_MODELLED},
     }
@@ -93,8 +94,9 @@ def summarise(result: BacktestResult) -> dict[str, object]:
 
 NOT_MODELLED = (
     "delay of bars and orders, the order book's depth and spread (the bot's barriers watch the "
-    "best bid, these the traded prices), minimum order sizes; of a bar that touches stop and "
-    "take-profit the stop is assumed"
+    "best bid, these the traded prices), minimum order sizes, the guards before an order, and the "
+    "halts on live accuracy and drift; of a bar that touches stop and take-profit the stop is "
+    "assumed"
 )
 
 
@@ -109,6 +111,8 @@ def summary_table(result: BacktestResult) -> Table:
         table.add_row(name, text)
     for reason, number in sorted(result.simulation.undecided.items(), key=lambda one: -one[1]):
         table.add_row(f"no trade: {reason}", f"{number:,}")
+    for kind, number in sorted(result.simulation.halts.items()):
+        table.add_row(f"halts: {kind}", f"{number:,}")
     return table
 
 

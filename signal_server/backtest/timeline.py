@@ -1,7 +1,7 @@
 """Bars and signals of all symbols, interval by interval, as a bot would meet them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from heapq import merge
@@ -22,7 +22,8 @@ class SimulationRequest:
 
     `bars` maps a symbol to its bar frame, `predictions` to calibrated probabilities: index close
     time (tz-aware UTC), columns DOWN, (FLAT,) UP; a bar without a row has no signal.
-    `signal_valid_s` is how long after its bar's close a signal may be acted on.
+    `signal_valid_s` is how long after its bar's close a signal may be acted on. `volatility` maps
+    a symbol to the standard deviation of its one-bar log returns by close time, where known.
     """
 
     bars: Mapping[str, pd.DataFrame]
@@ -30,14 +31,16 @@ class SimulationRequest:
     config: BacktestConfig
     bar_seconds: int
     signal_valid_s: float
+    volatility: Mapping[str, "pd.Series[float]"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The predicted class and its calibrated probability."""
+    """The predicted class, its calibrated probability, and the volatility, 0 if not known."""
 
     direction: Side
     confidence: float
+    volatility: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +59,24 @@ def intervals(request: SimulationRequest) -> Iterator[tuple[Step, ...]]:
     streams = (_bars(symbol, request) for symbol in sorted(request.bars))
     together = merge(*streams, key=lambda pair: (pair[0].close_time, pair[0].symbol))
     ids = count(1)
-    valid = timedelta(seconds=request.signal_valid_s)
     for _, pairs in groupby(together, key=lambda pair: pair[0].close_time):
         yield tuple(
-            Step(bar, _signal(bar, prediction, next(ids), valid) if prediction else None)
+            Step(bar, _signal(bar, prediction, next(ids), request) if prediction else None)
             for bar, prediction in pairs
         )
 
 
-def _signal(bar: TradedBar, prediction: Prediction, number: int, valid: timedelta) -> SignalView:
+def _signal(
+    bar: TradedBar, prediction: Prediction, number: int, request: SimulationRequest
+) -> SignalView:
     return SignalView(
         id=number,
         symbol=bar.symbol,
         direction=prediction.direction,
         confidence=Decimal(str(prediction.confidence)),
-        valid_until=bar.close_time + valid,
+        valid_until=bar.close_time + timedelta(seconds=request.signal_valid_s),
+        volatility=prediction.volatility,
+        bar_seconds=request.bar_seconds,
     )
 
 
@@ -79,7 +85,8 @@ def _bars(symbol: str, request: SimulationRequest) -> Iterator[tuple[TradedBar, 
     length = timedelta(seconds=request.bar_seconds)
     close_times = pd.DatetimeIndex(bars.index).to_pydatetime()
     prices = (bars[column].tolist() for column in PRICE_COLUMNS)
-    predictions = _predictions(bars.index, request.predictions.get(symbol))
+    volatility = request.volatility.get(symbol)
+    predictions = _predictions(bars.index, request.predictions.get(symbol), volatility)
     rows = zip(close_times, *prices, predictions, strict=True)
     for close_time, opened, high, low, close, prediction in rows:
         yield (
@@ -89,7 +96,9 @@ def _bars(symbol: str, request: SimulationRequest) -> Iterator[tuple[TradedBar, 
 
 
 def _predictions(
-    index: "pd.Index[pd.Timestamp]", probabilities: pd.DataFrame | None
+    index: "pd.Index[pd.Timestamp]",
+    probabilities: pd.DataFrame | None,
+    volatility: "pd.Series[float] | None",
 ) -> list[Prediction | None]:
     """Return the most probable class of every bar, or None where there is no prediction."""
     if probabilities is None or probabilities.empty:
@@ -101,6 +110,16 @@ def _predictions(
     confidence = matrix[np.arange(len(matrix)), best].tolist()
     sides = [Side(str(column)) for column in aligned.columns]
     return [
-        Prediction(sides[column], share) if is_known else None
-        for column, share, is_known in zip(best, confidence, known, strict=True)
+        Prediction(sides[column], share, spread) if is_known else None
+        for column, share, spread, is_known in zip(
+            best, confidence, _volatility(index, volatility), known, strict=True
+        )
     ]
+
+
+def _volatility(
+    index: "pd.Index[pd.Timestamp]", volatility: "pd.Series[float] | None"
+) -> list[float]:
+    if volatility is None:
+        return [0.0] * len(index)
+    return [float(value) for value in np.nan_to_num(volatility.reindex(index).to_numpy(np.float64))]

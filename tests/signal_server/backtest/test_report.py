@@ -60,7 +60,7 @@ def test_a_second_report_replaces_the_first(result: BacktestResult, tmp_path: Pa
 def test_a_long_curve_is_thinned_and_keeps_its_end(result: BacktestResult) -> None:
     index = pd.date_range("2025-01-01", periods=2 * MAX_CURVE_ROWS + 1, freq="1min", tz="UTC")
     long = pd.DataFrame({"equity": 500.0, "cash": 500.0, "positions": 0}, index=index)
-    simulation = type(result.simulation)((), long, 0, {})
+    simulation = type(result.simulation)((), long, 0, {}, {})
     curve = equity_curve(type(result)(result.manifest, result.config, simulation, result.metrics))
     assert len(curve) <= MAX_CURVE_ROWS
     assert curve.index[-1] == index[-1]

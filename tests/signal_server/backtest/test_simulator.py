@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hummingbot_scripts.ml_signals.rules import ExitReason, Reason
-from signal_server.backtest.simulator import EXPIRED, NO_CASH, Simulation, simulate
+from signal_server.backtest.account import EXPIRED, NO_CASH
+from signal_server.backtest.simulator import Simulation, simulate
 from signal_server.backtest.timeline import SimulationRequest
 from signal_server.core.config import BacktestConfig
 
