@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,10 +40,12 @@ class Bot:
         return await self._command("status")
 
     def kill(self) -> None:
-        """End the bot if it still runs: the test is over."""
+        """End the bot at once if it still runs; return when it is gone."""
         with suppress(OSError, ValueError):
             pid = int((self.home.data / "bot" / "bot.pid").read_text())
             os.kill(pid, signal.SIGKILL)
+            while _runs(pid):
+                time.sleep(0.01)
 
     def log(self) -> str:
         """Return the end of the bot's log, to explain a failure."""
@@ -70,6 +73,15 @@ class Bot:
         if process.returncode != 0:
             raise AssertionError(f"{' '.join(arguments)} failed:\n{text}\n{self.log()}")
         return text
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process still works; a killed one that nobody has waited for does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 async def write_config(path: Path, settings: Mapping[str, object]) -> None:
