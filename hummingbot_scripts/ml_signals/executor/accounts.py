@@ -52,6 +52,11 @@ class PositionAccounts(PositionExecutor):  # type: ignore[misc]
         return self.holding.unsold
 
     @property
+    def settled(self) -> bool:
+        """Whether no order of this position can fill any more, and all fills are known."""
+        return all(leg.settled for leg in self.legs)
+
+    @property
     def lot(self) -> Lot:
         """What can be traded."""
         rules = self.trading_rules

@@ -140,7 +140,7 @@ def _track(connector: Any, order: InFlightOrder) -> InFlightOrder:
 def _in_flight(symbol: str, role: Role, given: AdoptedOrder) -> InFlightOrder:
     order = InFlightOrder(
         client_order_id=given.order_id,
-        exchange_order_id=given.txid,
+        exchange_order_id=given.txid or None,
         trading_pair=symbol,
         order_type=given.order_type,
         trade_type=TradeType.BUY if role is Role.ENTRY else TradeType.SELL,

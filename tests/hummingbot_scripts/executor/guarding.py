@@ -26,7 +26,13 @@ from hummingbot_scripts.ml_signals.trades import Fill
 from market_sim.faults import FaultSwitch
 from market_sim.kraken_exchange import Exchange
 from market_sim.kraken_orders import Order, Trade
-from tests.hummingbot_scripts.kraken.trading import PAIR, Trading, eventually, trading
+from tests.hummingbot_scripts.kraken.trading import (
+    PAIR,
+    QuickKraken,
+    Trading,
+    eventually,
+    trading,
+)
 
 AMOUNT = Decimal("0.01")
 PRICE = 60_000.0
@@ -39,6 +45,13 @@ QUICK: dict[str, Any] = {
     "longest_retry_s": 0.1,
     "trouble_after_s": 0.5,
 }
+
+
+class OnePair(QuickKraken):
+    """Knows one pair: Hummingbot takes a second for each when it starts."""
+
+    def __init__(self, *args: Any, trading_pairs: list[str], **named: Any) -> None:
+        super().__init__(*args, trading_pairs=trading_pairs[:1], **named)
 
 
 class Script:
@@ -153,7 +166,7 @@ class Guarding:
 @asynccontextmanager
 async def guarding(monkeypatch: pytest.MonkeyPatch, **named: Any) -> AsyncIterator[Guarding]:
     """Run a market with a connector; every executor is ended with it."""
-    async with trading(monkeypatch, **named) as run:
+    async with trading(monkeypatch, kind=OnePair, **named) as run:
         start = dict(run.kraken.exchange.balances)
         setup = Guarding(run, Script(run.connector), start)
         try:

@@ -251,3 +251,29 @@ async def test_an_order_that_was_sent_although_an_error_came_back_counts(
         assert await market.closed(executor) is CloseType.STOP_LOSS
         assert (len(market.orders(buy=True)), len(market.orders(buy=False))) == (1, 1)
         market.agree(executor)
+
+
+async def test_a_forced_stop_names_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with guarding(monkeypatch) as market:
+        executor = await market.opened()
+        market.faults.on(FaultName.KRAKEN_INSUFFICIENT_FUNDS, only=SALES)
+        executor.early_stop()
+        await eventually(lambda: executor.trouble is not None)
+        executor.force_stop_with_position_hold()
+        assert executor.close_type is CloseType.POSITION_HOLD
+        assert len(executor.get_custom_info()["held_position_orders"]) == 1
+        assert executor.unsold == AMOUNT
+        assert executor.settled
+
+
+async def test_an_exit_under_way_goes_on_when_the_script_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with guarding(monkeypatch) as market:
+        executor = await market.opened()
+        market.faults.on(FaultName.KRAKEN_INSUFFICIENT_FUNDS, remaining=3, only=SALES)
+        market.move(-0.05)
+        await eventually(lambda: executor.status is RunnableStatus.SHUTTING_DOWN)
+        executor.early_stop(keep_position=True)
+        assert await market.closed(executor) is CloseType.STOP_LOSS
+        assert market.coins == 0
