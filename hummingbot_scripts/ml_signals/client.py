@@ -153,6 +153,7 @@ def receive(signal: Signal, at: datetime) -> ReceivedSignal:
         model=signal.model_id,
         volatility=signal.volatility,
         bar_seconds=signal.bar_seconds,
+        schema=signal.schema_hash,
     )
     return ReceivedSignal(view, at, Decimal(str(signal.reference_price)))
 

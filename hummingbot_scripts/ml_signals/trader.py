@@ -185,7 +185,7 @@ class Trader:
             exposure=self._exposure,
             capital=self._capital() or ZERO,
             control=self.parts.orders.mode,
-            halted=bool(self.parts.halts.active),
+            halts=self.parts.halts.active,
         )
 
     def _consider(self, symbol: str, state: RiskState) -> Outcome | None:
@@ -207,7 +207,7 @@ class Trader:
             exposure=state.exposure,
             capital=state.capital,
             control=state.control,
-            halted=state.halted,
+            halts=state.halts,
         )
         view = received.view if received else None
         return decide(symbol, view, about, self.parts.clock(), self.config.rules)

@@ -156,7 +156,7 @@ class Account:
             last_acted_signal_id=self.last_acted.get(symbol, 0),
             exposure=sum(map(_exact, costs), Decimal(0)),
             capital=_exact(self._capital()),
-            halted=bool(self.halts.active),
+            halts=self.halts.active,
         )
 
 

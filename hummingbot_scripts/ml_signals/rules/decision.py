@@ -1,6 +1,6 @@
 """The decision about one coin: composes the rules. Pure, the same in the bot and the backtest."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from .control import ControlMode, ignores_signals, refuse_entry
 from .cooldown import cooling_down
 from .exposure import refuse_exposure
 from .freshness import refuse_signal
+from .halts import Halt, refuse_halted
 from .models import refuse_model
 from .positions import refuse_position
 from .size import Holding, SizeConfig, Sizing, quote_size
@@ -61,7 +62,7 @@ class RiskState:
     """What the trader holds and has done, as the rules need it.
 
     `last_*` are those of the coin in question; `exposure` is what all held coins have cost,
-    `capital` all that there is, in quote currency; `halted` says that a halt is in force.
+    `capital` all that there is, in quote currency; `halts` are those in force.
     """
 
     held_symbols: Collection[str]
@@ -70,7 +71,7 @@ class RiskState:
     exposure: Decimal = ZERO
     capital: Decimal = ZERO
     control: ControlMode = ControlMode.RUN
-    halted: bool = False
+    halts: Sequence[Halt] = ()
 
 
 def decide(
@@ -129,8 +130,8 @@ def _refuse_entry(
         return Reason.NOT_UP
     if ordered := refuse_entry(state.control):
         return ordered
-    if state.halted:
-        return Reason.HALTED
+    if halted := refuse_halted(state.halts):
+        return halted
     if cooling_down(state.last_exit_at, config.cooldown_s, now):
         return Reason.COOLING_DOWN
     if crowded := refuse_position(len(state.held_symbols), config.max_positions):

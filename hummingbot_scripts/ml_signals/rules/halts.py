@@ -10,6 +10,8 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from .vocabulary import Reason
+
 
 class HaltKind(StrEnum):
     """Why entries are halted."""
@@ -20,6 +22,16 @@ class HaltKind(StrEnum):
     DRIFT = "DRIFT"
     CRITICAL_ERROR = "CRITICAL_ERROR"
     UNSETTLED = "UNSETTLED"
+
+
+_REASONS = {
+    HaltKind.DAILY_LOSS: Reason.HALT_DAILY_LOSS,
+    HaltKind.LOSS_STREAK: Reason.HALT_LOSS_STREAK,
+    HaltKind.LIVE_ACCURACY: Reason.HALT_LIVE_ACCURACY,
+    HaltKind.DRIFT: Reason.HALT_DRIFT,
+    HaltKind.CRITICAL_ERROR: Reason.HALT_CRITICAL_ERROR,
+    HaltKind.UNSETTLED: Reason.HALT_UNSETTLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,11 @@ class HaltFacts:
     error: str = ""
     unsettled: str = ""
     resumed_at: datetime | None = None
+
+
+def refuse_halted(halts: Sequence[Halt]) -> Reason | None:
+    """Return which halt forbids entries, the oldest of several; None without any."""
+    return _REASONS[halts[0].kind] if halts else None
 
 
 def update_halts(

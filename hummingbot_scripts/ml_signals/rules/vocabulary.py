@@ -44,7 +44,12 @@ class Reason(StrEnum):
     ENTRIES_STOPPED = "entries are stopped by order"
     PAUSED = "paused by order"
     FLATTENING = "flattening by order"
-    HALTED = "halted"
+    HALT_DAILY_LOSS = "halted by the day's loss"
+    HALT_LOSS_STREAK = "halted by losses in a row"
+    HALT_LIVE_ACCURACY = "halted by the model's live accuracy"
+    HALT_DRIFT = "halted by drift"
+    HALT_CRITICAL_ERROR = "halted by an error"
+    HALT_UNSETTLED = "halted until the account is settled"
 
 
 class ExitReason(StrEnum):

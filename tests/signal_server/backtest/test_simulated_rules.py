@@ -89,7 +89,7 @@ def test_the_days_loss_halts_entries_until_the_next_day() -> None:
     done = run(bars, up(1, 2, 3, 1441), max_daily_loss_quote=5)
     assert [trade.entry_time for trade in done.trades] == [at(1), at(1441)]
     assert done.halts == {"DAILY_LOSS": 1}
-    assert done.undecided == {Reason.HALTED.value: 2}
+    assert done.undecided == {Reason.HALT_DAILY_LOSS.value: 2}
 
 
 def test_the_share_of_the_capital_halts_if_it_is_less() -> None:
