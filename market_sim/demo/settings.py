@@ -17,6 +17,7 @@ STOP_LOSS = 0.004
 TAKE_PROFIT = 0.002
 TIME_LIMIT_S = 12
 COOLDOWN_S = 3
+MAX_LOSSES_IN_ROW = 1000
 FEE_BPS = 26
 SIGNAL_VALID_S = 3
 BOOSTER = {"min_child_weight": 20, "reg_lambda": 10}
@@ -85,6 +86,7 @@ def write_bot_config(
         "take_profit": TAKE_PROFIT,
         "time_limit_s": TIME_LIMIT_S,
         "cooldown_s": COOLDOWN_S,
+        "max_losses_in_row": MAX_LOSSES_IN_ROW,
     }
     path = scripts_conf / "conf_ml_signal_demo.yml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -102,8 +104,8 @@ def describe_rules() -> str:
     return (
         "So that trades happen within minutes, the demo trades with settings of its own: "
         f"confidence ≥ {MIN_CONFIDENCE:.2f} instead of 0.60, stop {STOP_LOSS:.2%}, "
-        f"take-profit {TAKE_PROFIT:.2%} (both after the entry's fee), time exit {TIME_LIMIT_S} s. "
-        "Bars last one second, so a minute of a usual run is a second here."
+        f"take-profit {TAKE_PROFIT:.2%} (both after the entry's fee), time exit {TIME_LIMIT_S} s, "
+        "and no halt after five losses in a row. Bars last one second, so a minute of a usual run is a second here."
     )
 
 
@@ -119,5 +121,6 @@ def _rules() -> dict[str, Any]:
         "take_profit": TAKE_PROFIT,
         "time_limit_s": TIME_LIMIT_S,
         "cooldown_s": COOLDOWN_S,
+        "max_losses_in_row": MAX_LOSSES_IN_ROW,
         "fee_bps": FEE_BPS,
     }
