@@ -105,7 +105,8 @@ def describe_rules() -> str:
         "So that trades happen within minutes, the demo trades with settings of its own: "
         f"confidence ≥ {MIN_CONFIDENCE:.2f} instead of 0.60, stop {STOP_LOSS:.2%}, "
         f"take-profit {TAKE_PROFIT:.2%} (both after the entry's fee), time exit {TIME_LIMIT_S} s, "
-        "and no halt after five losses in a row. Bars last one second, so a minute of a usual run is a second here."
+        "and no halt after five losses in a row. "
+        "Bars last one second, so a minute of a usual run is a second here."
     )
 
 
