@@ -33,10 +33,10 @@ def command(session: Session, bot: str, include_closed: bool, limit: int, as_jso
     """
     from signal_server.cli.screen import make_console
     from signal_server.journal.journal import Journal
-    from signal_server.journal.orders import newest_positions
+    from signal_server.journal.orders import Wanted, newest_positions
 
     with Journal.open_existing(session.settings.trade_log) as journal:
-        positions = newest_positions(journal, bot, include_closed, limit)
+        positions = newest_positions(journal, Wanted(bot, "", include_closed, limit))
     if as_json:
         click.echo(json.dumps([_jsonable(position) for position in positions], indent=2))
         return

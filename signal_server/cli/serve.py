@@ -82,8 +82,8 @@ class _Process:
         serving = self._settings.serving
         with ExitStack() as opened:
             path = self._settings.trade_log
-            reads, predictions, trades = (
-                opened.enter_context(Journal.open(path)) for _ in range(3)
+            reads, predictions, trades, lists = (
+                opened.enter_context(Journal.open(path)) for _ in range(4)
             )
             hub = Hub(valid_signals(reads, utc_now()))
             engine = self._engine(predictions, hub)
@@ -91,7 +91,7 @@ class _Process:
             async with running(
                 f"{serving.host}:{serving.port}",
                 signals,
-                self._trading(trades, reads),
+                self._trading(trades, lists, reads),
                 lambda: hub.close("the server is stopping"),
             ) as server:
                 self._announce(server, ready_file)
@@ -123,13 +123,13 @@ class _Process:
             bar_seconds=self._settings.bar_seconds,
         )
 
-    def _trading(self, trades: "Journal", reads: "Journal") -> "TradingService":
+    def _trading(self, trades: "Journal", lists: "Journal", reads: "Journal") -> "TradingService":
         from signal_server.serving.model_health import HealthWatch
         from signal_server.serving.trading import Desk, TradingService
 
         manifest, serving = self._model.manifest, self._settings.serving
         health = HealthWatch(reads, (manifest.id, manifest.version), serving.accuracy_outcomes)
-        return TradingService(Desk(trades, utc_now, health, serving.heartbeat_s))
+        return TradingService(Desk(trades, utc_now, health, serving.heartbeat_s, lists))
 
     async def _work(self, engine: "Engine", server: "SignalServer", stop: asyncio.Event) -> None:
         from signal_server.market.live import LiveBars

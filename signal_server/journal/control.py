@@ -1,6 +1,6 @@
 """What people ordered the bots to do, every order kept; the newest for a bot or for all holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -39,29 +39,21 @@ def set_control(journal: Journal, order: ControlOrder) -> ControlOrder:
             "INSERT INTO control_orders (mode, bot_id, who, why, set_at) VALUES (?, ?, ?, ?, ?)",
             (order.mode.value, order.bot_id, order.who, order.why, to_text(order.set_at)),
         )
-    values = (order.mode, order.bot_id, order.who, order.why, order.set_at)
-    return ControlOrder(*values, revision=int(revision or 0))
+    return replace(order, revision=int(revision or 0))
 
 
-def control_of(journal: Journal, bot_id: str) -> ControlOrder | None:
-    """Return the order that holds for a bot, None if there never was one."""
+def newest_controls(journal: Journal) -> list[ControlOrder]:
+    """Return the newest order for each bot and for all, oldest first."""
     rows = journal.query(
-        "SELECT * FROM control_orders WHERE bot_id IN ('', ?) ORDER BY revision DESC LIMIT 1",
-        (bot_id,),
+        "SELECT *, max(revision) FROM control_orders GROUP BY bot_id ORDER BY revision"
     )
-    return _order(rows[0]) if rows else None
-
-
-def control_history(journal: Journal, limit: int) -> list[ControlOrder]:
-    """Return the newest orders, newest first."""
-    rows = journal.query("SELECT * FROM control_orders ORDER BY revision DESC LIMIT ?", (limit,))
     return [_order(row) for row in rows]
 
 
-def known_bots(journal: Journal) -> list[str]:
-    """Return the bots that have ever reported an order, by name."""
-    rows = journal.query("SELECT DISTINCT bot_id FROM hummingbot_trades ORDER BY bot_id")
-    return [row["bot_id"] for row in rows]
+def last_reports(journal: Journal) -> dict[str, datetime]:
+    """Return when each bot reported an order last, tz-aware UTC, by the bot's name."""
+    rows = journal.query("SELECT bot_id, max(received_at) AS at FROM trade_events GROUP BY bot_id")
+    return {row["bot_id"]: from_text(row["at"]) for row in rows}
 
 
 def _order(row: dict[str, Any]) -> ControlOrder:

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from signal_server.core.errors import JournalError
+from signal_server.journal.exact import ExactSum
 from signal_server.journal.schema import MIGRATIONS
 
 BUSY_TIMEOUT_S = 10.0
@@ -103,6 +104,7 @@ def _connect(path: Path) -> Database:
     )
     for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
+    connection.create_aggregate("exact_sum", 1, ExactSum)  # type: ignore[arg-type]
     return Database(connection, execute_plugins=False)
 
 

@@ -3,9 +3,13 @@
 Instants are ISO 8601 text in UTC with microseconds, so that text order is time order.
 """
 
+import json
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Migrations
+
+from signal_server.journal.exact import written
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -129,6 +133,37 @@ ALTER TABLE hummingbot_trades ADD COLUMN holding_s REAL;
 """
 
 
+_EVENTS_BY_BOT = """
+CREATE TABLE events_by_bot (
+    bot_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,                 -- unique within its bot
+    sequence INTEGER NOT NULL,
+    order_id TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    payload TEXT NOT NULL,                  -- JSON, decimals exact as the bot sent them
+    PRIMARY KEY (bot_id, event_id)
+) STRICT;
+INSERT INTO events_by_bot (bot_id, event_id, sequence, order_id, received_at, payload)
+    SELECT bot_id, event_id, sequence, order_id, received_at, payload FROM trade_events
+    ORDER BY rowid;
+DROP TABLE trade_events;
+ALTER TABLE events_by_bot RENAME TO trade_events;
+CREATE INDEX events_by_order ON trade_events (bot_id, order_id, sequence);
+CREATE INDEX events_by_arrival ON trade_events (bot_id, received_at);
+CREATE INDEX trades_by_creation ON hummingbot_trades (created_at);
+CREATE INDEX outcomes_by_model ON ml_predictions (model_id, model_version, id)
+    WHERE correct IS NOT NULL;
+ALTER TABLE daily_performance ADD COLUMN exact_pnl TEXT;
+ALTER TABLE daily_performance ADD COLUMN exact_fees TEXT;
+ALTER TABLE daily_performance ADD COLUMN exact_live_pnl TEXT;
+"""
+_INEXACT = """
+SELECT t.id, e.payload FROM hummingbot_trades t JOIN trade_events e
+    ON e.bot_id = t.bot_id AND e.order_id = t.order_id AND e.sequence = t.sequence
+WHERE coalesce(t.exact_price, t.exact_amount, t.exact_fees, t.exact_pnl) IS NULL
+"""
+
+
 def create_tables(db: "Database") -> None:
     """Create the tables of the first version."""
     _run(db, _TABLES)
@@ -137,6 +172,22 @@ def create_tables(db: "Database") -> None:
 def add_control_and_exact_money(db: "Database") -> None:
     """Add what people order, and money to the last digit; orders of before keep their floats."""
     _run(db, _CONTROL_AND_EXACT_MONEY)
+
+
+def number_events_by_bot(db: "Database") -> None:
+    """Let two bots use the same event id; give orders of before the decimals of their events.
+
+    The exact sums of days of before stay NULL until these days are counted anew.
+    """
+    _run(db, _EVENTS_BY_BOT)
+    for identity, payload in db.execute(_INEXACT).fetchall():
+        event = json.loads(payload)
+        exact = (event.get(name) for name in ("price", "amount", "fee_quote", "pnl_quote"))
+        db.execute(
+            "UPDATE hummingbot_trades SET exact_price = ?, exact_amount = ?, exact_fees = ?,"
+            " exact_pnl = ? WHERE id = ?",
+            (*(None if value is None else written(Decimal(value)) for value in exact), identity),
+        )
 
 
 def _run(db: "Database", statements: str) -> None:
@@ -148,3 +199,4 @@ def _run(db: "Database", statements: str) -> None:
 
 MIGRATIONS()(create_tables)
 MIGRATIONS()(add_control_and_exact_money)
+MIGRATIONS()(number_events_by_bot)

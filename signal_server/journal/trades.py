@@ -1,20 +1,26 @@
-"""The bot's orders as it reports them, each event counted once; and positions made of them."""
+"""The bots' orders as they report them, each event counted once."""
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from signal_server.journal.exact import written
 from signal_server.journal.journal import Journal, from_text, to_text
 from signal_server.journal.performance import refresh_days
 
 _INSERT_EVENT = """
-INSERT INTO trade_events (event_id, bot_id, sequence, order_id, received_at, payload)
-VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING
+INSERT INTO trade_events (bot_id, event_id, sequence, order_id, received_at, payload)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (bot_id, event_id) DO NOTHING
 """
+_DAYS = (
+    "SELECT DISTINCT substr(filled_at, 1, 10) AS day FROM hummingbot_trades WHERE filled_at > ''"
+)
+_ORDER_DAY = f"{_DAYS} AND bot_id = ? AND order_id = ?"
+_POSITION_DAYS = f"{_DAYS} AND bot_id = ? AND position_id = ?"
 _COLUMNS = (
     "order_id, symbol, side, order_type, price, amount, status, created_at, filled_at,"
     " prediction_id, confidence, fees, slippage_bps, pnl, exit_reason, is_exit, position_id,"
@@ -125,12 +131,16 @@ def read_positions(journal: Journal, limit: int | None = None) -> list[PositionR
 
 
 def _record(journal: Journal, event: TradeEvent, now: datetime) -> Iterable[date]:
+    """Store one event; return the days whose rows it may have changed."""
     payload = json.dumps(asdict(event), default=str, sort_keys=True)
-    identity = (event.event_id, event.bot_id, event.sequence, event.order_id)
+    identity = (event.bot_id, event.event_id, event.sequence, event.order_id)
     if journal.execute(_INSERT_EVENT, (*identity, to_text(now), payload)) is None:
         return ()
-    journal.execute(_UPSERT_TRADE, _trade_row(event))
-    return () if event.filled_at is None else (event.filled_at.astimezone(UTC).date(),)
+    before = journal.query(_ORDER_DAY, (event.bot_id, event.order_id))
+    if journal.execute(_UPSERT_TRADE, _trade_row(event)) is None:
+        return ()
+    after = journal.query(_POSITION_DAYS, (event.bot_id, event.position_id))
+    return {date.fromisoformat(row["day"]) for row in (*before, *after)}
 
 
 def _trade_row(event: TradeEvent) -> dict[str, Any]:
@@ -171,7 +181,7 @@ def _real(value: Decimal | None) -> float | None:
 
 
 def _exact(value: Decimal | None) -> str | None:
-    return None if value is None else f"{value:f}"
+    return None if value is None else written(value)
 
 
 def _position(orders: list[dict[str, Any]]) -> PositionRecord:

@@ -14,6 +14,7 @@ from signal_server.core.errors import JournalError, SignalServerError
 from signal_server.journal.health import Metric, record_metrics
 from signal_server.journal.journal import Journal
 from signal_server.journal.outcomes import BarReader, fill_outcomes
+from signal_server.journal.performance import complete_days
 from signal_server.journal.predictions import record_prediction
 from signal_server.serving.hub import Hub
 from signal_server.serving.latency import Durations
@@ -155,3 +156,4 @@ class Bookkeeping:
         with Journal.open(self.trade_log) as journal:
             record_metrics(journal, metrics)
             fill_outcomes(journal, self.bars)
+            complete_days(journal)

@@ -23,6 +23,7 @@ _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,30})?")
 _SIDES = ("BUY", "SELL")
 _ORDER_TYPES = ("MARKET", "LIMIT", "LIMIT_MAKER", "STOP_LOSS")
 _MODES = ("paper", "live")
+_OF_EXITS = ("pnl_quote", "exit_reason", "holding_s")
 _EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -52,16 +53,14 @@ class _Fields:
         value: str = getattr(self._message, name)
         if not value:
             raise self.refuse(name, "is missing")
-        if len(value) > MAX_TEXT:
-            raise self.refuse(name, f"has {len(value)} characters; {MAX_TEXT} are allowed")
-        if not _TEXT.fullmatch(value):
-            raise self.refuse(name, "holds characters that are not printable ASCII")
+        if problem := check_text(value):
+            raise self.refuse(name, problem)
         return value
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
         value: str = getattr(self._message, name)
         if value not in allowed:
-            raise self.refuse(name, f"{_shown(value)} is not one of {', '.join(allowed)}")
+            raise self.refuse(name, f"{shown(value)} is not one of {', '.join(allowed)}")
         return value
 
     def symbol(self) -> str:
@@ -87,13 +86,19 @@ class _Fields:
         if not value:
             return None
         if not _DECIMAL.fullmatch(value):
-            raise self.refuse(name, f"{_shown(value)} is not a plain decimal like 123.45")
+            raise self.refuse(name, f"{shown(value)} is not a plain decimal like 123.45")
         return Decimal(value)
 
     def amount(self, name: str) -> Decimal | None:
         value = self.decimal(name)
         if value is not None and value <= 0:
             raise self.refuse(name, f"{value} is not above 0")
+        return value
+
+    def duration(self, name: str) -> Decimal | None:
+        value = self.decimal(name)
+        if value is not None and value < 0:
+            raise self.refuse(name, f"{value} is below 0")
         return value
 
     def instant(self, name: str) -> datetime | None:
@@ -143,7 +148,7 @@ def _read(fields: _Fields) -> TradeEvent:
         exit_reason=fields.choice("exit_reason", ["", *(reason.value for reason in ExitReason)])
         or None,
         signal_slippage_bps=fields.decimal("signal_slippage_bps"),
-        holding_s=fields.decimal("holding_s"),
+        holding_s=fields.duration("holding_s"),
     )
     _check_together(fields, event)
     return event
@@ -155,12 +160,20 @@ def _check_together(fields: _Fields, event: TradeEvent) -> None:
         for name in ("price", "amount", "filled_at"):
             if getattr(event, name) is None:
                 raise fields.refuse(name, "is missing in a filled order")
-    if not event.is_exit:
-        for name in ("pnl_quote", "exit_reason"):
-            if getattr(event, name) is not None:
-                raise fields.refuse(name, "belongs to exits only")
+    strangers = ("signal_slippage_bps",) if event.is_exit else _OF_EXITS
+    for name in strangers:
+        if getattr(event, name) is not None:
+            whose = "entries" if event.is_exit else "exits"
+            raise fields.refuse(name, f"belongs to {whose} only")
 
 
-def _shown(value: str) -> str:
+def check_text(value: str) -> str:
+    """Say what is wrong with an identifier; empty if nothing is."""
+    if len(value) > MAX_TEXT:
+        return f"has {len(value)} characters; {MAX_TEXT} are allowed"
+    return "" if _TEXT.fullmatch(value) else "holds characters that are not printable ASCII"
+
+
+def shown(value: str) -> str:
     """Quote what was sent, short and printable."""
     return ascii(value if len(value) <= 40 else value[:40] + "…")

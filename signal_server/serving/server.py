@@ -71,7 +71,9 @@ async def running(
     finally:
         await health_servicer.enter_graceful_shutdown()
         before_stop()
+        trading.close("the server is stopping")
         await asyncio.shield(server.stop(STOP_GRACE_S))
+        await asyncio.shield(trading.finish())
 
 
 def _bind(server: grpc.aio.Server, address: str) -> int:

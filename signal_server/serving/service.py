@@ -13,6 +13,7 @@ from signal_server.core.domain import Signal
 from signal_server.core.errors import SignalServerError
 from signal_server.journal.journal import Journal
 from signal_server.journal.predictions import newest_id, signals_after, valid_signals
+from signal_server.serving.calls import Context, peer_host
 from signal_server.serving.hub import (
     Hub,
     Subscription,
@@ -20,8 +21,6 @@ from signal_server.serving.hub import (
     TooManyStreamsError,
 )
 from signal_server.serving.wire import signal_to_wire, to_timestamp
-
-type Context = grpc.aio.ServicerContext[object, object]
 
 MAX_REPLAYED = 1000
 MAX_SYMBOLS = 1000
@@ -75,7 +74,7 @@ class SignalService(rpc.SignalServiceServicer):
         await self._check_followed(symbols, context)
         await self._check_resumable(request.after_id, context)
         try:
-            with self._serving.hub.subscribe(symbols, _host(context)) as subscription:
+            with self._serving.hub.subscribe(symbols, peer_host(context)) as subscription:
                 async for response in self._responses(subscription, request.after_id):
                     yield response
         except TooManyStreamsError as error:
@@ -141,8 +140,3 @@ class SignalService(rpc.SignalServiceServicer):
                 grpc.StatusCode.OUT_OF_RANGE,
                 f"after_id {after_id} was never given, the newest id is {newest}; use after_id 0",
             )
-
-
-def _host(context: Context) -> str:
-    """Return the peer's address without its port."""
-    return str(context.peer()).rpartition(":")[0]

@@ -672,6 +672,7 @@ class GetControlRequest(google.protobuf.message.Message):
 
     BOT_ID_FIELD_NUMBER: builtins.int
     bot_id: builtins.str
+    """empty: the newest order, whichever bot it is for"""
     def __init__(
         self,
         *,
@@ -712,6 +713,7 @@ class WatchControlRequest(google.protobuf.message.Message):
 
     BOT_ID_FIELD_NUMBER: builtins.int
     bot_id: builtins.str
+    """empty: the newest order, whichever bot it is for"""
     def __init__(
         self,
         *,
@@ -749,3 +751,65 @@ class WatchControlResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["control", b"control", "health", b"health", "server_time", b"server_time"]) -> None: ...
 
 Global___WatchControlResponse: typing_extensions.TypeAlias = WatchControlResponse
+
+@typing.final
+class Bot(google.protobuf.message.Message):
+    """A bot that watches, has reported an order, or was given an order by its name."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOT_ID_FIELD_NUMBER: builtins.int
+    WATCHING_FIELD_NUMBER: builtins.int
+    LAST_REPORT_AT_FIELD_NUMBER: builtins.int
+    CONTROL_FIELD_NUMBER: builtins.int
+    bot_id: builtins.str
+    watching: builtins.bool
+    """it learns of an order at once"""
+    @property
+    def last_report_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """absent: it never reported an order"""
+
+    @property
+    def control(self) -> Global___Control:
+        """what holds for it"""
+
+    def __init__(
+        self,
+        *,
+        bot_id: builtins.str = ...,
+        watching: builtins.bool = ...,
+        last_report_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        control: Global___Control | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["control", b"control", "last_report_at", b"last_report_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["bot_id", b"bot_id", "control", b"control", "last_report_at", b"last_report_at", "watching", b"watching"]) -> None: ...
+
+Global___Bot: typing_extensions.TypeAlias = Bot
+
+@typing.final
+class ListBotsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___ListBotsRequest: typing_extensions.TypeAlias = ListBotsRequest
+
+@typing.final
+class ListBotsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOTS_FIELD_NUMBER: builtins.int
+    @property
+    def bots(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Bot]:
+        """by name"""
+
+    def __init__(
+        self,
+        *,
+        bots: collections.abc.Iterable[Global___Bot] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bots", b"bots"]) -> None: ...
+
+Global___ListBotsResponse: typing_extensions.TypeAlias = ListBotsResponse

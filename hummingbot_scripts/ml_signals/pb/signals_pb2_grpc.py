@@ -223,6 +223,11 @@ class TradingServiceStub(object):
                 request_serializer=signals__pb2.WatchControlRequest.SerializeToString,
                 response_deserializer=signals__pb2.WatchControlResponse.FromString,
                 _registered_method=True)
+        self.ListBots = channel.unary_unary(
+                '/signals.v1.TradingService/ListBots',
+                request_serializer=signals__pb2.ListBotsRequest.SerializeToString,
+                response_deserializer=signals__pb2.ListBotsResponse.FromString,
+                _registered_method=True)
 
 
 class TradingServiceServicer(object):
@@ -266,6 +271,12 @@ class TradingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListBots(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TradingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -298,6 +309,11 @@ def add_TradingServiceServicer_to_server(servicer, server):
                     servicer.WatchControl,
                     request_deserializer=signals__pb2.WatchControlRequest.FromString,
                     response_serializer=signals__pb2.WatchControlResponse.SerializeToString,
+            ),
+            'ListBots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBots,
+                    request_deserializer=signals__pb2.ListBotsRequest.FromString,
+                    response_serializer=signals__pb2.ListBotsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -462,6 +478,33 @@ class TradingService(object):
             '/signals.v1.TradingService/WatchControl',
             signals__pb2.WatchControlRequest.SerializeToString,
             signals__pb2.WatchControlResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signals.v1.TradingService/ListBots',
+            signals__pb2.ListBotsRequest.SerializeToString,
+            signals__pb2.ListBotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -252,7 +252,23 @@ _TradingServiceWatchControlType = typing_extensions.TypeVar(
     ],
 )
 
-class TradingServiceStub(typing.Generic[_TradingServiceReportTradesType, _TradingServiceListPositionsType, _TradingServiceListTradesType, _TradingServiceGetControlType, _TradingServiceSetControlType, _TradingServiceWatchControlType]):
+_TradingServiceListBotsType = typing_extensions.TypeVar(
+    '_TradingServiceListBotsType',
+    grpc.UnaryUnaryMultiCallable[
+        signals_pb2.ListBotsRequest,
+        signals_pb2.ListBotsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.ListBotsRequest,
+        signals_pb2.ListBotsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        signals_pb2.ListBotsRequest,
+        signals_pb2.ListBotsResponse,
+    ],
+)
+
+class TradingServiceStub(typing.Generic[_TradingServiceReportTradesType, _TradingServiceListPositionsType, _TradingServiceListTradesType, _TradingServiceGetControlType, _TradingServiceSetControlType, _TradingServiceWatchControlType, _TradingServiceListBotsType]):
     @typing.overload
     def __init__(self: TradingServiceStub[
         grpc.UnaryUnaryMultiCallable[
@@ -278,6 +294,10 @@ class TradingServiceStub(typing.Generic[_TradingServiceReportTradesType, _Tradin
         grpc.UnaryStreamMultiCallable[
             signals_pb2.WatchControlRequest,
             signals_pb2.WatchControlResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            signals_pb2.ListBotsRequest,
+            signals_pb2.ListBotsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -307,6 +327,10 @@ class TradingServiceStub(typing.Generic[_TradingServiceReportTradesType, _Tradin
             signals_pb2.WatchControlRequest,
             signals_pb2.WatchControlResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            signals_pb2.ListBotsRequest,
+            signals_pb2.ListBotsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     ReportTrades: _TradingServiceReportTradesType
@@ -322,6 +346,8 @@ class TradingServiceStub(typing.Generic[_TradingServiceReportTradesType, _Tradin
     """INVALID_ARGUMENT: mode, who or why is missing. Durable before it is answered."""
 
     WatchControl: _TradingServiceWatchControlType
+
+    ListBots: _TradingServiceListBotsType
 
 TradingServiceAsyncStub: typing_extensions.TypeAlias = TradingServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -347,6 +373,10 @@ TradingServiceAsyncStub: typing_extensions.TypeAlias = TradingServiceStub[
     grpc.aio.UnaryStreamMultiCallable[
         signals_pb2.WatchControlRequest,
         signals_pb2.WatchControlResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        signals_pb2.ListBotsRequest,
+        signals_pb2.ListBotsResponse,
     ],
 ]
 
@@ -394,5 +424,12 @@ class TradingServiceServicer(metaclass=abc.ABCMeta):
         request: signals_pb2.WatchControlRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[signals_pb2.WatchControlResponse], collections.abc.AsyncIterator[signals_pb2.WatchControlResponse]]: ...
+
+    @abc.abstractmethod
+    def ListBots(
+        self,
+        request: signals_pb2.ListBotsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[signals_pb2.ListBotsResponse, collections.abc.Awaitable[signals_pb2.ListBotsResponse]]: ...
 
 def add_TradingServiceServicer_to_server(servicer: TradingServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

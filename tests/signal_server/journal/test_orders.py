@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from signal_server.journal.journal import Journal
-from signal_server.journal.orders import newest_orders, newest_positions
+from signal_server.journal.orders import Wanted, newest_orders, newest_positions
 from signal_server.journal.trades import OrderStatus, TradeEvent, record_trade_events
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -52,8 +52,8 @@ def logged(path: Path, *events: TradeEvent) -> Journal:
 
 def test_money_keeps_every_digit(tmp_path: Path) -> None:
     with logged(tmp_path, ENTRY, EXIT) as journal:
-        (position,) = newest_positions(journal, "", True, 10)
-        orders = newest_orders(journal, "bot", "BTC-USD", 10)
+        (position,) = newest_positions(journal, Wanted())
+        orders = newest_orders(journal, Wanted("bot", "BTC-USD"))
     assert position.pnl == EXIT.pnl_quote
     assert position.fees == Decimal("0.5200024690")
     assert position.entry_price == ENTRY.price
@@ -63,18 +63,18 @@ def test_money_keeps_every_digit(tmp_path: Path) -> None:
 def test_a_position_is_open_until_all_of_it_is_sold(tmp_path: Path) -> None:
     half = replace(EXIT, amount=Decimal("0.0008"), status=OrderStatus.PARTIALLY_FILLED)
     with logged(tmp_path, ENTRY, half) as journal:
-        (position,) = newest_positions(journal, "", False, 10)
+        (position,) = newest_positions(journal, Wanted(include_closed=False))
     assert not position.closed
     assert position.open_amount == Decimal("0.00086666")
 
 
 def test_closed_positions_are_left_out_unless_asked_for(tmp_path: Path) -> None:
     with logged(tmp_path, ENTRY, EXIT) as journal:
-        assert newest_positions(journal, "", False, 10) == []
-        assert newest_positions(journal, "another", True, 10) == []
+        assert newest_positions(journal, Wanted(include_closed=False)) == []
+        assert newest_positions(journal, Wanted("another")) == []
 
 
 def test_the_newest_state_of_an_order_is_listed(tmp_path: Path) -> None:
     sent = replace(ENTRY, event_id="e0", sequence=0, status=OrderStatus.OPEN)
     with logged(tmp_path, ENTRY, sent) as journal:
-        assert newest_orders(journal, "", "", 10) == [ENTRY]
+        assert newest_orders(journal, Wanted()) == [ENTRY]

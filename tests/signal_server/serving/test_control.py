@@ -46,7 +46,9 @@ async def test_an_order_for_all_holds_for_each_until_a_newer_one(
         ({"why": "  "}, "why"),
         ({"why": "x" * 501}, "why"),
         ({"why": "two\nlines"}, "why"),
-        ({"bot_id": "x" * 65}, "bot_id"),
+        ({"bot_id": "x" * 129}, "bot_id"),
+        ({"bot_id": "b\x00t"}, "bot_id"),
+        ({"who": "x" * 65}, "who"),
     ],
 )
 async def test_an_order_that_lacks_something_is_refused(

@@ -1,0 +1,61 @@
+"""Arithmetic of money that rounds nothing: decimals as text, and their sums."""
+
+from collections.abc import Iterable
+from decimal import Context, Decimal, Inexact, Rounded
+
+PLACES = 30
+"""Most digits after the point that a report may carry; twenty stand before it."""
+
+# Sums of a million such numbers fit, and what does not is an error instead of a rounded sum.
+_SUMS = Context(prec=80, traps=[Inexact, Rounded])
+_PRODUCTS = Context(prec=80)
+
+
+def written(value: Decimal) -> str:
+    """Return all digits as the bot sent them, without an exponent."""
+    return f"{value:f}"
+
+
+def read(value: str | float) -> Decimal:
+    """Return what a column holds: exact text, or the float of a log from before there was any."""
+    return Decimal(str(value))
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    """Add up without rounding."""
+    result = Decimal(0)
+    for value in values:
+        result = _SUMS.add(result, value)
+    return result
+
+
+def average(weighted: Iterable[tuple[Decimal, Decimal]]) -> Decimal | None:
+    """Return the mean of (value, weight) pairs, to 30 places at least; None without weight."""
+    pairs = list(weighted)
+    weights = total(weight for _, weight in pairs)
+    if not weights:
+        return None
+    products = (_PRODUCTS.multiply(value, weight) for value, weight in pairs)
+    mean = _PRODUCTS.divide(total(products), weights)
+    return _shortest(mean)
+
+
+def _shortest(value: Decimal) -> Decimal:
+    rounded = value.quantize(Decimal(1).scaleb(-PLACES), context=_PRODUCTS)
+    return Decimal(f"{rounded.normalize(_PRODUCTS):f}")
+
+
+class ExactSum:
+    """The SQL aggregate `exact_sum(column)`: text without rounding; NULL of no rows."""
+
+    def __init__(self) -> None:
+        self._total = Decimal(0)
+
+    def step(self, value: str | float | None) -> None:
+        """Take in one row; NULL counts as nothing."""
+        if value is not None:
+            self._total = _SUMS.add(self._total, read(value))
+
+    def finalize(self) -> str:
+        """Return the sum of all rows."""
+        return written(self._total)
