@@ -23,10 +23,10 @@ from hummingbot.core.event.events import (
 )
 from hummingbot.strategy.strategy_v2_base import StrategyV2Base
 
+from .ml_signals import config as settings
 from .ml_signals import executor, kraken, paper
 from .ml_signals.client import Subscription
 from .ml_signals.clock import utc_now
-from .ml_signals.config import MLSignalStrategyConfig
 from .ml_signals.control import LocalSwitch
 from .ml_signals.desk import Desk
 from .ml_signals.events import Sender
@@ -47,6 +47,10 @@ from .ml_signals.trades import OrderRole, OrderSide, OrderStatus
 kraken.install()
 paper.install()
 executor.install()
+
+
+class MLSignalStrategyConfig(settings.MLSignalStrategyConfig):
+    """The settings; Hummingbot's `create` looks for them in the script's own file."""
 
 
 class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The script's settings: every symbol, size and limit must be written down, nothing else may be."""
+"""The script's settings: what to trade and how much must be written down, the rest has defaults."""
 
 import os
 from collections.abc import Mapping
@@ -10,8 +10,11 @@ from hummingbot.core.data_type.common import MarketDict
 from hummingbot.strategy.strategy_v2_base import StrategyV2ConfigBase
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from .refusals import SettingsRefusedError, describe
 from .rules import HaltConfig, RuleConfig, Sizing
 from .rules.guards import GuardConfig
+
+__all__ = ["MLSignalStrategyConfig", "SettingsRefusedError"]
 
 SERVER_VARIABLE = "ML_SIGNALS_SERVER"
 """Environment variable that wins over `server`, for containers that reach it by another name."""
@@ -19,19 +22,23 @@ SERVER_VARIABLE = "ML_SIGNALS_SERVER"
 PAPER_SUFFIX = "_paper_trade"
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}-[A-Z0-9]{2,6}$")]
+ModelName = Annotated[str, Field(pattern=r"^[^\s@]+(@[0-9a-f]+)?$")]
+Probability = Annotated[Decimal, Field(ge=0, le=1)]
 Share = Annotated[Decimal, Field(gt=0, lt=1)]
 PositiveDecimal = Annotated[Decimal, Field(gt=0)]
 PositiveInt = Annotated[int, Field(gt=0)]
-PositiveSeconds = Annotated[float, Field(gt=0)]
+WholeSeconds = Annotated[int, Field(ge=0)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _asked(prompt: str) -> Any:
-    """Return a setting without a default, for which `hbot create` asks."""
-    return Field(default=..., json_schema_extra={"prompt": prompt, "prompt_on_new": True})
+    """Return a setting without a default, for which Hummingbot's `create` asks."""
+    return Field(default=..., json_schema_extra={"prompt": f"{prompt}: ", "prompt_on_new": True})
 
 
-class SettingsRefusedError(ValueError):
-    """The script's settings are not usable; the text names every bad key."""
+def _set(default: object, prompt: str) -> Any:
+    """Return a setting with a default, which Hummingbot asks for only when told to change it."""
+    return Field(default=default, json_schema_extra={"prompt": f"{prompt}: "})
 
 
 class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
@@ -43,61 +50,65 @@ class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
 
     script_file_name: str = "ml_signal_strategy.py"
     bot_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = _asked(
-        "Name of this bot, which names its journal too: "
+        "Name of this bot, which names its journal too"
     )
     connector: Literal["kraken", "kraken_paper_trade"] = _asked(
-        "Trade on kraken_paper_trade, or with real money on kraken: "
+        "Trade on kraken_paper_trade, or with real money on kraken"
     )
     symbols: Annotated[list[Symbol], Field(min_length=1)] = _asked(
-        "Coins to trade, for example BTC-USD,ETH-USD: "
+        "Coins to trade, for example BTC-USD,ETH-USD"
     )
     server: Annotated[str, Field(pattern=r"^[^\s/]+:\d{1,5}$")] = _asked(
-        "Address of the signal server, for example 127.0.0.1:50051: "
+        "Address of the signal server, for example 127.0.0.1:50051"
     )
-    quote_size: PositiveDecimal = _asked("Size of each position in quote currency: ")
+    quote_size: PositiveDecimal = _asked("Size of each position in quote currency")
 
-    min_confidence: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.60")
-    models: list[str] = Field(default=[])
-    max_positions: PositiveInt = 5
-    max_exposure_quote: PositiveDecimal = Decimal(500)
-    sizing: Sizing = Sizing.FIXED
-    risk_per_trade: Share = Decimal("0.005")
-    max_position_share: Share = Decimal("0.10")
-    stop_loss: Share = Decimal("0.05")
-    take_profit: PositiveDecimal = Decimal("0.10")
-    time_limit_s: PositiveInt = 86_400
-    trailing_activation: PositiveDecimal | None = None
-    trailing_delta: Share | None = None
-    cooldown_s: Annotated[int, Field(ge=0)] = 0
+    min_confidence: Probability = _set(Decimal("0.60"), "Least confidence of a signal")
+    models: list[ModelName] = _set([], "Models to follow, empty for any")
+    max_positions: PositiveInt = _set(5, "Most positions at once")
+    max_exposure_quote: PositiveDecimal = _set(Decimal(500), "Most money at risk")
+    sizing: Literal["fixed", "volatility"] = _set("fixed", "Size of positions, fixed or volatility")
+    risk_per_trade: Share = _set(Decimal("0.005"), "Share of the capital to risk on a position")
+    max_position_share: Share = _set(Decimal("0.10"), "Most of the capital in one position")
+    stop_loss: Share = _set(Decimal("0.05"), "Loss at which to leave, as a share")
+    take_profit: PositiveDecimal = _set(Decimal("0.10"), "Profit at which to leave, as a share")
+    time_limit_s: PositiveInt = _set(86_400, "Seconds after which to leave")
+    trailing_activation: PositiveDecimal | None = _set(None, "Profit that arms the trailing stop")
+    trailing_delta: Share | None = _set(None, "Fall from the best at which it sells")
+    cooldown_s: WholeSeconds = _set(0, "Seconds to stay out of a coin after leaving it")
 
-    max_daily_loss_share: Share = Decimal("0.10")
-    max_daily_loss_quote: PositiveDecimal = Decimal(50)
-    day_timezone: str = "UTC"
-    max_losses_in_row: PositiveInt = 5
-    loss_streak_pause_s: PositiveInt = 86_400
-    min_live_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.45
-    min_accuracy_outcomes: PositiveInt = 50
+    max_daily_loss_share: Share = _set(Decimal("0.10"), "Loss of a day that halts, as a share")
+    max_daily_loss_quote: PositiveDecimal = _set(Decimal(50), "Loss of a day that halts")
+    day_timezone: str = _set("UTC", "Time zone in which days begin")
+    max_losses_in_row: PositiveInt = _set(5, "Losses in a row that halt")
+    loss_streak_pause_s: PositiveInt = _set(86_400, "Seconds that they halt")
+    min_live_accuracy: Annotated[float, Field(ge=0, le=1)] = _set(
+        0.45, "Accuracy of live predictions under which to halt"
+    )
+    min_accuracy_outcomes: PositiveInt = _set(50, "Predictions that must be known for that")
 
-    max_basis_bps: PositiveDecimal = Decimal(50)
-    max_spread_bps: PositiveDecimal = Decimal(30)
-    max_impact_bps: PositiveDecimal = Decimal(30)
-    max_clock_skew_s: PositiveSeconds = 2.0
-    max_orders_per_minute: PositiveInt = 30
+    max_basis_bps: PositiveDecimal = _set(Decimal(50), "Most between signal's and book's price")
+    max_spread_bps: PositiveDecimal = _set(Decimal(30), "Widest spread to buy at")
+    max_impact_bps: PositiveDecimal = _set(Decimal(30), "Most that buying may move the price")
+    max_clock_skew_s: PositiveSeconds = _set(2.0, "Most between the server's clock and this one")
+    max_orders_per_minute: PositiveInt = _set(30, "Most entries in a minute")
 
-    flatten_after_s: Annotated[float, Field(ge=0)] = 0.0
-    protective_stop: bool = False
-    protective_margin: Share = Decimal("0.01")
-    close_on_stop: bool = True
-    silence_timeout_s: PositiveSeconds = 20.0
-    stop_timeout_s: PositiveSeconds = 10.0
-    i_understand_this_trades_real_money: bool = False
+    flatten_after_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _set(
+        0.0, "Seconds of the server's silence after which to sell everything, 0 for never"
+    )
+    protective_stop: bool = _set(False, "Rest a stop-loss order at the exchange (true or false)")
+    protective_margin: Share = _set(Decimal("0.01"), "How far below stop_loss it rests")
+    close_on_stop: bool = _set(True, "Sell everything when the bot is stopped (true or false)")
+    silence_timeout_s: PositiveSeconds = _set(20.0, "Silence after which the server counts as gone")
+    stop_timeout_s: PositiveSeconds = _set(10.0, "Seconds to send trade events when stopping")
+    i_understand_this_trades_real_money: bool = _set(False, "Trade real money (true or false)")
 
     def __init__(self, **data: Any) -> None:
         """Check the settings; what is wrong is said in one sentence."""
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise SettingsRefusedError(_describe(error)) from error
+            raise SettingsRefusedError(describe(error)) from error
 
     @field_validator("symbols", "models", mode="before")
     @classmethod
@@ -111,15 +122,21 @@ class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
     def _know_the_time_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
         return name
 
     @field_validator("symbols")
     @classmethod
-    def _name_each_symbol_once(cls, symbols: list[str]) -> list[str]:
+    def _name_each_coin_once_in_one_currency(cls, symbols: list[str]) -> list[str]:
         if len(set(symbols)) != len(symbols):
             raise ValueError("a symbol is named twice")
+        quotes = sorted({symbol.split("-")[1] for symbol in symbols})
+        if len(quotes) > 1:
+            raise ValueError(
+                f"sizes and limits are in one quote currency, not in {' and '.join(quotes)}; "
+                "give each currency a bot of its own"
+            )
         return symbols
 
     @model_validator(mode="after")
@@ -134,16 +151,26 @@ class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
         return self
 
     @model_validator(mode="after")
-    def _settings_go_together(self) -> Self:
+    def _trailing_stop_can_be_reached(self) -> Self:
         activation, delta = self.trailing_activation, self.trailing_delta
-        if (activation is None) != (delta is None):
-            raise ValueError("trailing_activation and trailing_delta need each other")
-        if activation is not None and delta is not None and delta >= activation:
+        if activation is None or delta is None:
+            if activation is not None or delta is not None:
+                raise ValueError("trailing_activation and trailing_delta need each other")
+            return self
+        if delta >= activation:
             raise ValueError("trailing_delta must be below trailing_activation")
-        if self.sizing is Sizing.FIXED and self.quote_size > self.max_exposure_quote:
+        if activation >= self.take_profit:
+            raise ValueError("trailing_activation must be below take_profit, which sells first")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_go_together(self) -> Self:
+        if self.sizing == "fixed" and self.quote_size > self.max_exposure_quote:
             raise ValueError("quote_size is above max_exposure_quote; nothing could be bought")
         if self.protective_stop and self.stop_loss + self.protective_margin >= 1:
             raise ValueError("stop_loss and protective_margin leave no price to stop at")
+        if 0 < self.flatten_after_s < self.silence_timeout_s:
+            raise ValueError("flatten_after_s must be 0, or at least silence_timeout_s")
         return self
 
     @property
@@ -167,7 +194,7 @@ class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
             take_profit=self.take_profit,
             time_limit_s=self.time_limit_s,
             cooldown_s=self.cooldown_s,
-            sizing=self.sizing,
+            sizing=Sizing(self.sizing),
             risk_per_trade=self.risk_per_trade,
             max_position_share=self.max_position_share,
             max_exposure_quote=self.max_exposure_quote,
@@ -207,20 +234,3 @@ class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
     def update_markets(self, markets: MarketDict) -> MarketDict:
         """Ask Hummingbot for the connector with all symbols."""
         return markets.add_or_update(self.connector, *self.symbols)
-
-
-def _describe(error: ValidationError) -> str:
-    problems = [_describe_one(item["loc"], item["type"], item["msg"]) for item in error.errors()]
-    return "the settings of ml_signal_strategy are refused: " + "; ".join(problems)
-
-
-def _describe_one(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    if not location:
-        return text
-    key = ".".join(str(part) for part in location)
-    if kind == "missing":
-        return f"{key} is missing; set it in conf/scripts"
-    if kind == "extra_forbidden":
-        return f"{key} is not a setting; remove it or correct its name"
-    return f"{key}: {text}"

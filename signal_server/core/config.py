@@ -139,6 +139,8 @@ class BacktestConfig(Section):
             raise ValueError("trailing_activation and trailing_delta need each other")
         if activation is not None and delta is not None and delta >= activation:
             raise ValueError("trailing_delta must be below trailing_activation")
+        if activation is not None and activation >= self.take_profit:
+            raise ValueError("trailing_activation must be below take_profit, which sells first")
         if self.sizing == "fixed" and self.quote_size > self.max_exposure_quote:
             raise ValueError("quote_size is above max_exposure_quote; nothing could be bought")
         return self
