@@ -1,14 +1,14 @@
 """Arithmetic of money that rounds nothing: decimals as text, and their sums."""
 
 from collections.abc import Iterable
-from decimal import Context, Decimal, Inexact, Rounded
+from decimal import Context, Decimal, Inexact
 
 PLACES = 30
 """Most digits after the point that a report may carry; twenty stand before it."""
 
-# Sums of a million such numbers fit, and what does not is an error instead of a rounded sum.
-_SUMS = Context(prec=80, traps=[Inexact, Rounded])
-_PRODUCTS = Context(prec=80)
+# Products of two such numbers and sums of them fit; what does not is an error, never rounded.
+_EXACT = Context(prec=160, traps=[Inexact])
+_ROUNDED = Context(prec=160)
 
 
 def written(value: Decimal) -> str:
@@ -25,7 +25,7 @@ def total(values: Iterable[Decimal]) -> Decimal:
     """Add up without rounding."""
     result = Decimal(0)
     for value in values:
-        result = _SUMS.add(result, value)
+        result = _EXACT.add(result, value)
     return result
 
 
@@ -35,14 +35,14 @@ def average(weighted: Iterable[tuple[Decimal, Decimal]]) -> Decimal | None:
     weights = total(weight for _, weight in pairs)
     if not weights:
         return None
-    products = (_PRODUCTS.multiply(value, weight) for value, weight in pairs)
-    mean = _PRODUCTS.divide(total(products), weights)
+    products = (_EXACT.multiply(value, weight) for value, weight in pairs)
+    mean = _ROUNDED.divide(total(products), weights)
     return _shortest(mean)
 
 
 def _shortest(value: Decimal) -> Decimal:
-    rounded = value.quantize(Decimal(1).scaleb(-PLACES), context=_PRODUCTS)
-    return Decimal(f"{rounded.normalize(_PRODUCTS):f}")
+    rounded = value.quantize(Decimal(1).scaleb(-PLACES), context=_ROUNDED)
+    return Decimal(f"{rounded.normalize(_ROUNDED):f}")
 
 
 class ExactSum:
@@ -54,7 +54,7 @@ class ExactSum:
     def step(self, value: str | float | None) -> None:
         """Take in one row; NULL counts as nothing."""
         if value is not None:
-            self._total = _SUMS.add(self._total, read(value))
+            self._total = _EXACT.add(self._total, read(value))
 
     def finalize(self) -> str:
         """Return the sum of all rows."""
