@@ -92,7 +92,7 @@ class Placer:
                 return txid
             final = self._clock() >= last_look
             try:
-                if txid := await self._look_up(userref):
+                if txid := await self._look_up(userref, deadline):
                     return txid
             except KrakenError as error:  # a refusal too: it says nothing of the order
                 logger.warning("Order %s cannot be looked for yet: %s", userref, error)
@@ -100,13 +100,25 @@ class Placer:
             else:
                 if final:
                     raise OrderNotPlacedError("Kraken does not have it, and its deadline is past")
-            await asyncio.sleep(pause_s)
+            await self._wait_for_news(userref, pause_s)
 
-    async def _look_up(self, userref: str) -> str | None:
-        """Return the order with this reference, looked for among the open ones first."""
+    async def _wait_for_news(self, userref: str, longest_s: float) -> None:
+        """Wait until the private stream has told of the order, or it is time to ask."""
+        waited_s = 0.0
+        while waited_s < longest_s and not self._known_txid(userref):
+            await asyncio.sleep(_GLANCE_S)
+            waited_s += _GLANCE_S
+
+    async def _look_up(self, userref: str, deadline: datetime) -> str | None:
+        """Return the order with this reference, looked for among the open ones first.
+
+        References come again after some time, so that older orders must not be found.
+        """
         found = (await self._ask("OpenOrders", {"userref": userref}))["open"]
         if not found:
-            found = (await self._ask("ClosedOrders", {"userref": userref}))["closed"]
+            since = {"start": f"{(deadline - _BEFORE_DEADLINE).timestamp():.6f}"}
+            closed = await self._ask("ClosedOrders", {"userref": userref, **since})
+            found = closed["closed"]
         return str(next(iter(found))) if found else None
 
 

@@ -38,7 +38,7 @@ EVENTS = (
     MarketEvent.OrderCancelled,
     MarketEvent.OrderFailure,
 )
-QUICK = Patience(deadline_s=2.0, margin_s=0.3, look_s=0.1, longest_look_s=0.3, retry_s=0.05)
+QUICK = Patience(deadline_s=2.0, margin_s=0.3, look_s=0.5, longest_look_s=0.5, retry_s=0.05)
 
 
 class QuickKraken(CarefulKraken):
