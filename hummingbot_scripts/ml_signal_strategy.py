@@ -175,19 +175,23 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
 
     def did_complete_buy_order(self, event: BuyOrderCompletedEvent) -> None:
         """Journal that an order is complete."""
-        self._book.ended(event.order_id, OrderStatus.FILLED)
+        self._ended(event.order_id, OrderStatus.FILLED)
 
     def did_complete_sell_order(self, event: SellOrderCompletedEvent) -> None:
         """Journal that an order is complete."""
-        self._book.ended(event.order_id, OrderStatus.FILLED)
+        self._ended(event.order_id, OrderStatus.FILLED)
 
     def did_cancel_order(self, event: OrderCancelledEvent) -> None:
         """Journal a cancelled order."""
-        self._book.ended(event.order_id, OrderStatus.CANCELED)
+        self._ended(event.order_id, OrderStatus.CANCELED)
 
     def did_fail_order(self, event: MarketOrderFailureEvent) -> None:
         """Journal an order that the exchange did not take."""
-        self._book.ended(event.order_id, OrderStatus.FAILED)
+        self._ended(event.order_id, OrderStatus.FAILED)
+
+    def _ended(self, order_id: str, status: OrderStatus) -> None:
+        self._book.ended(order_id, status)
+        self._trader.money_moved()
 
     def format_status(self) -> str:
         """Show positions, limits, halts and signals at a glance, then Hummingbot's own page."""

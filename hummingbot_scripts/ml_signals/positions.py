@@ -20,6 +20,7 @@ from .trades import (
     Fill,
     LossStreak,
     Order,
+    OrderRole,
     OrderStatus,
     Position,
     PositionState,
@@ -132,10 +133,9 @@ class PositionBook:
         return realised_pnl(self.entry(position_id), self.exit(position_id))
 
     def realised_since(self, moment: datetime) -> Decimal:
-        """Return what positions closed since `moment`, and exits of open ones, have earned."""
-        closed = [pnl for _, pnl in self._journal.closed_since(moment)]
-        running = [self.pnl(position_id) for position_id in self._held.values()]
-        return sum((pnl for pnl in (*closed, *running) if pnl is not None), ZERO)
+        """Return what positions closed since `moment` have earned; unfinished ones do not count."""
+        closed = self._journal.closed_since(moment)
+        return sum((pnl for _, pnl in closed if pnl is not None), ZERO)
 
     def loss_streak(self, since: datetime | None = None) -> LossStreak:
         """Return the losses since the last win, of those closed after `since`."""
@@ -148,13 +148,28 @@ class PositionBook:
         return LossStreak(len(losses), losses[0].closed_at if losses else None)
 
     def exposure(self) -> Decimal:
-        """Return what the coins that are held now have cost, in quote currency, without fees."""
+        """Return what the coins that are held now have cost, in quote currency, without fees.
+
+        An entry that is under way counts with all that it is to cost.
+        """
         return sum((self._cost_of_open(position_id) for position_id in self._held.values()), ZERO)
 
     def _cost_of_open(self, position_id: str) -> Decimal:
         entry = self.entry(position_id)
         left = max(self.open_amount(position_id), ZERO)
-        return entry.quote * left / entry.amount if entry.amount else ZERO
+        cost = entry.quote * left / entry.amount if entry.amount else ZERO
+        return max(cost, self._planned_cost(position_id)) if self._buys(position_id) else cost
+
+    def _planned_cost(self, position_id: str) -> Decimal:
+        position = self._journal.position(position_id)
+        plan = position.plan
+        return position.amount * (plan.entry_price if plan else position.reference_price)
+
+    def _buys(self, position_id: str) -> bool:
+        """Whether the entry is about to be sent, or not complete yet."""
+        orders = self._journal.orders(position_id)
+        entries = [order for order in orders if order.role is OrderRole.ENTRY]
+        return not orders or any(order.status not in ENDED for order in entries)
 
     def opened(self, position: Position) -> None:
         """Enter a position that is about to be opened; its signal counts as acted on."""

@@ -65,6 +65,7 @@ class Trader:
         self._entered: deque[datetime] = deque()
         self._started_at = parts.clock()
         self._exposure: Decimal | None = None
+        self._risk: RiskState | None = None
         self._trailing: dict[str, Decimal | None] = {}
         self._differences = ""
 
@@ -85,8 +86,8 @@ class Trader:
         self.parts.halts.update(self._present())
         if why := self._flattening():
             self._flatten(why)
-        state = self._state()
-        changed = [o for symbol in self.config.symbols if (o := self._consider(symbol, state))]
+        self._risk = None
+        changed = [o for symbol in self.config.symbols if (o := self._consider(symbol))]
         if changed:
             self.parts.journal.add_outcomes(changed, self.parts.clock())
 
@@ -178,36 +179,33 @@ class Trader:
     # Decisions
 
     def _state(self) -> RiskState:
-        if self._exposure is None:
-            self._exposure = self._book.exposure()
         return RiskState(
             held_symbols=self._book.held_symbols,
-            exposure=self._exposure,
+            exposure=self._at_risk(),
             capital=self._capital() or ZERO,
             control=self.parts.orders.mode,
             halts=self.parts.halts.active,
         )
 
-    def _consider(self, symbol: str, state: RiskState) -> Outcome | None:
+    def _consider(self, symbol: str) -> Outcome | None:
         """Decide about a coin and act; return the outcome if it is worth writing down."""
         received = self.parts.links.signal(symbol)
-        decision = self._decide(symbol, received, state)
+        decision = self._decide(symbol, received)
         obstacle = self._carry_out(symbol, decision, received)
         outcome = outcome_of(symbol, decision, obstacle)
         return outcome if self.outcomes.note(outcome) else None
 
-    def _decide(self, symbol: str, received: ReceivedSignal | None, state: RiskState) -> Decision:
-        held = self._book.held_symbols
-        if received is not None and held is not state.held_symbols:
-            state = self._state()  # an entry of this very tick counts
+    def _decide(self, symbol: str, received: ReceivedSignal | None) -> Decision:
+        if self._risk is None:
+            self._risk = self._state()
         about = RiskState(
-            held_symbols=state.held_symbols,
+            held_symbols=self._risk.held_symbols,
             last_exit_at=self._book.last_exit_at(symbol),
             last_acted_signal_id=self._book.last_acted_signal_id(symbol),
-            exposure=state.exposure,
-            capital=state.capital,
-            control=state.control,
-            halts=state.halts,
+            exposure=self._risk.exposure,
+            capital=self._risk.capital,
+            control=self._risk.control,
+            halts=self._risk.halts,
         )
         view = received.view if received else None
         return decide(symbol, view, about, self.parts.clock(), self.config.rules)
@@ -247,8 +245,7 @@ class Trader:
         self._book.opened(entry.position)
         self._desk.open(entry.position.symbol, entry.executor)
         self._entered.append(now)
-        # Until its fills are known a position counts with what it was planned to cost.
-        self._exposure = (self._exposure or ZERO) + amount * quote.ask
+        self._exposure = None
         return None
 
     def _refuse(self, received: ReceivedSignal, quote: Quote, amount: Decimal) -> Guard | None:
@@ -298,9 +295,23 @@ class Trader:
         gains = [executor.get_net_pnl_quote() for _, executor in self._desk]
         return sum((gain for gain in gains if gain.is_finite()), ZERO)
 
+    def _on_order(self) -> Decimal:
+        """Return what entries that are not filled yet may still cost, in quote currency."""
+        missing = [
+            (executor.config.amount - executor.open_filled_amount) * executor.config.entry_price
+            for symbol, executor in self._desk
+            if not self._desk.is_closing(symbol)
+        ]
+        return sum((cost for cost in missing if cost > 0), ZERO)
+
     def _capital(self) -> Decimal | None:
         """Return the quote currency that the account has, with what held coins have cost."""
         if not self.parts.exchange.ready:
             return None
         balance = self.parts.exchange.quote_balance(self.config.symbols[0])
-        return balance + (self._exposure or ZERO)
+        return balance + self._at_risk()
+
+    def _at_risk(self) -> Decimal:
+        if self._exposure is None:
+            self._exposure = self._book.exposure()
+        return self._exposure

@@ -224,7 +224,35 @@ def test_the_cost_that_the_exchange_booked_counts_not_price_times_amount(
         replace(_fill("b1", "t1", 60_000, "0.01", now), cost_quote=Decimal("600.0001")), None
     )
     assert book.entry("p1").quote == Decimal("600.0001")
+    book.ended("b1", OrderStatus.FILLED)
     assert book.exposure() == Decimal("600.0001")
+
+
+def test_an_entry_under_way_counts_with_all_that_it_is_to_cost(
+    book: PositionBook, now: datetime
+) -> None:
+    position = _position(now)
+    planned = position.amount * position.reference_price
+    book.opened(position)
+    assert book.exposure() == planned
+    book.submitted(_order("b1", OrderSide.BUY))
+    book.filled(_fill("b1", "t1", 60_000, "0.001", now), None)
+    assert book.exposure() == planned
+    book.ended("b1", OrderStatus.CANCELED)
+    assert book.exposure() == 60
+
+
+def test_what_an_unfinished_position_has_sold_counts_once_it_is_closed(
+    book: PositionBook, now: datetime
+) -> None:
+    """Until then its executor counts it, with what the rest would bring now."""
+    book.opened(_position(now))
+    book.submitted(_order("b1", OrderSide.BUY))
+    book.filled(_fill("b1", "t1", 60_000, "0.01", now), None)
+    _sell(book, "s1", [_fill("s1", "t2", 57_000, "0.01", now)])
+    assert book.realised_since(now) == 0
+    book.finished("p1", PositionState.CLOSED, ExitReason.STOP_LOSS)
+    assert book.realised_since(now) == book.pnl("p1")
 
 
 def test_a_late_fill_of_an_early_exit_corrects_the_later_ones_too(
