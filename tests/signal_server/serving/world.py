@@ -1,7 +1,7 @@
 """A server in one process with a clock by hand, and its clients."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from signal_server.journal.journal import Journal
 from signal_server.journal.predictions import valid_signals
 from signal_server.serving.engine import Engine
 from signal_server.serving.hub import Hub
+from signal_server.serving.model_health import ModelHealth
 from signal_server.serving.predictor import Freshness, Predictor
 from signal_server.serving.served import ServedModel
 from signal_server.serving.server import SignalServer, running
@@ -92,6 +93,7 @@ class World:
     engine: Engine
     models: list[pb.Model] = field(default_factory=list)
     heartbeat_s: float = 5.0
+    health: Callable[[], ModelHealth | None] = lambda: None
 
     @asynccontextmanager
     async def served(self, address: str = "127.0.0.1:0") -> AsyncIterator[SignalServer]:
@@ -107,7 +109,7 @@ class World:
         with Journal.open(self.journal.path) as trades:
             services = (
                 SignalService(serving),
-                TradingService(Desk(trades, self.clock, heartbeat_s=0.2)),
+                TradingService(Desk(trades, self.clock, self.health, heartbeat_s=0.2)),
             )
             async with running(
                 address, *services, lambda: self.hub.close("the server is stopping")
