@@ -60,7 +60,7 @@ class CarefulUserStream(KrakenAPIUserStreamDataSource):  # type: ignore[misc]
             return
         channel = str(message[1])
         expected = self._sequences.get(channel, number - 1) + 1
-        self._sequences[channel] = number
+        self._sequences[channel] = max(number, expected - 1)
         if number != expected:
             self.logger().warning(f"{channel} skipped from {expected} to {number}; asking anew.")
             self._on_gap()

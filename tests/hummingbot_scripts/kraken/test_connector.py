@@ -2,9 +2,11 @@ from decimal import Decimal
 
 import pytest
 from hummingbot.core.data_type.common import OrderType
+from hummingbot.core.network_iterator import NetworkStatus
 
 from hummingbot_scripts.ml_signals.kraken.connector import Sending
 from market_sim.faults import ANYWHERE, FaultName, Where
+from market_sim.kraken_limits import Tier
 from market_sim.kraken_server import KrakenSettings
 from tests.hummingbot_scripts.kraken.trading import (
     PAIR,
@@ -27,8 +29,16 @@ AT_THE_GATEWAY = {
     FaultName.KRAKEN_SLOW_ANSWER,
     FaultName.KRAKEN_INVALID_NONCE,
     FaultName.KRAKEN_RATE_LIMIT,
+    FaultName.KRAKEN_ACCEPTED_LATE,
 }
-AMOUNTS = {FaultName.KRAKEN_SLOW_ANSWER: 5.0, FaultName.KRAKEN_LATE_FILL: 3.0}
+AMOUNTS = {
+    FaultName.KRAKEN_SLOW_ANSWER: 5.0,
+    FaultName.KRAKEN_LATE_FILL: 3.0,
+    FaultName.KRAKEN_ACCEPTED_LATE: 1.0,
+    FaultName.KRAKEN_HIDDEN_ORDER: 1.0,
+    FaultName.KRAKEN_LATE_ORDER_UPDATE: 2.0,
+    FaultName.KRAKEN_SLOW_FILL: 1.0,
+}
 
 
 async def test_what_is_bought_and_sold_is_told_to_the_last_digit(
@@ -65,6 +75,10 @@ async def test_what_is_bought_and_sold_is_told_to_the_last_digit(
         FaultName.KRAKEN_RATE_LIMIT,
         FaultName.KRAKEN_SEQUENCE_GAP,
         FaultName.KRAKEN_PRIVATE_DROP,
+        FaultName.KRAKEN_ACCEPTED_LATE,
+        FaultName.KRAKEN_HIDDEN_ORDER,
+        FaultName.KRAKEN_LATE_ORDER_UPDATE,
+        FaultName.KRAKEN_SLOW_FILL,
     ],
 )
 async def test_an_order_is_placed_once_and_its_fills_are_told_once_in_spite_of(
@@ -93,6 +107,108 @@ async def test_an_order_that_kraken_never_had_has_failed(
         run.buy()
         await run.heard(MarketOrderFailureEvent)
         assert not run.kraken.exchange.orders
+
+
+async def test_fills_that_kraken_itself_knows_late_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trading(monkeypatch) as run:
+        run.kraken.faults.on(FaultName.KRAKEN_LOST_FILL, remaining=1)
+        run.kraken.faults.on(FaultName.KRAKEN_HISTORY_LAG, amount=3.0)
+        run.buy()
+        await run.heard(BuyOrderCompletedEvent)
+        assert run.told_amount() == Decimal("0.01")
+
+
+async def test_orders_are_asked_for_when_the_private_stream_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trading(monkeypatch) as run:
+        run.kraken.faults.on(FaultName.KRAKEN_PRIVATE_SILENCE)
+        run.buy()
+        await run.heard(BuyOrderCompletedEvent)
+        assert run.told_amount() == Decimal("0.01")
+
+
+async def test_the_calls_of_the_lowest_tier_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = KrakenSettings(tier=Tier.STARTER)
+    async with trading(monkeypatch, settings, tier="starter") as run:
+        run.kraken.faults.on(FaultName.KRAKEN_LOST_FILL)
+        for count in range(1, 4):
+            run.kraken.faults.on(FaultName.KRAKEN_ACCEPTED_520, remaining=1)
+            run.buy()
+            await run.heard(BuyOrderCompletedEvent, count)
+        assert run.told_amount() == Decimal("0.03")
+        assert len(run.kraken.exchange.orders) == 3
+
+
+async def test_an_order_that_the_engine_cancels_ends_with_what_it_had_filled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trading(monkeypatch) as run:
+        run.kraken.faults.on(FaultName.KRAKEN_REMAINDER_CANCELED, remaining=1)
+        run.kraken.faults.on(FaultName.KRAKEN_LOST_FILL, remaining=1)
+        run.buy()
+        await run.heard(OrderCancelledEvent)
+        assert run.told_amount() == Decimal("0.005")
+
+
+async def test_an_order_that_fills_instead_of_being_cancelled_is_filled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trading(monkeypatch) as run:
+        run.kraken.faults.on(FaultName.KRAKEN_FILLED_INSTEAD, remaining=1)
+        order_id = run.connector.buy(PAIR, Decimal("0.001"), OrderType.LIMIT, Decimal(59_000))
+        await eventually(lambda: len(run.kraken.exchange.open_orders()) == 1)
+        await eventually(lambda: run.connector.in_flight_orders[order_id].is_open)
+        run.connector.cancel(PAIR, order_id)
+        await run.heard(BuyOrderCompletedEvent)
+        assert run.told_amount() == Decimal("0.001")
+        assert not run.said(OrderCancelledEvent)
+
+
+async def test_an_order_that_shows_after_kraken_denied_it_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trading(monkeypatch) as run:
+        run.kraken.faults.on(FaultName.KRAKEN_ACCEPTED_520, remaining=1)
+        run.kraken.faults.on(FaultName.KRAKEN_HIDDEN_ORDER, remaining=1, amount=60.0)
+        run.kraken.faults.on(FaultName.KRAKEN_LATE_ORDER_UPDATE, amount=5.0)
+        run.connector.buy(PAIR, Decimal("0.001"), OrderType.LIMIT, Decimal(50_000))
+        await run.heard(MarketOrderFailureEvent)
+        await eventually(lambda: len(run.kraken.exchange.orders) == 1)
+        await eventually(lambda: not run.kraken.exchange.open_orders())
+
+
+async def test_kraken_counts_as_there_as_long_as_it_tells_prices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trading(monkeypatch) as run:
+        run.kraken.faults.on(FaultName.KRAKEN_PUBLIC_5XX)
+        assert await run.connector.check_network() is NetworkStatus.CONNECTED
+        run.connector.ALIVE_S = 0.0
+        assert await run.connector.check_network() is NetworkStatus.NOT_CONNECTED
+        run.kraken.faults.off(FaultName.KRAKEN_PUBLIC_5XX)
+        assert await run.connector.check_network() is NetworkStatus.CONNECTED
+
+
+async def test_prices_come_from_the_believed_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trading(monkeypatch) as run:
+        price = run.connector.trusted_price(PAIR)
+        assert run.connector.get_price(PAIR, True) == price.ask
+        assert run.connector.get_price(PAIR, False) == price.bid
+        assert run.connector.get_mid_price(PAIR) == price.mid
+
+
+async def test_a_stop_is_cut_to_kraken_s_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trading(monkeypatch) as run:
+        run.buy()
+        await run.heard(BuyOrderCompletedEvent)
+        txid = await run.connector.place_stop(
+            PAIR, Decimal("0.0099999999999"), Decimal("58000.123456"), run.connector.new_order_id()
+        )
+        wanted = run.kraken.exchange.orders[txid].wanted
+        assert wanted.size == Decimal("0.00999999")
 
 
 async def test_an_order_that_kraken_refuses_has_failed_at_once(

@@ -112,6 +112,7 @@ async def trading(
     monkeypatch: pytest.MonkeyPatch,
     settings: KrakenSettings | None = None,
     kind: type[CarefulKraken] = QuickKraken,
+    tier: str = "pro",
 ) -> AsyncIterator[Trading]:
     """Run the stand-in and a connector that Hummingbot's own clock drives."""
     prices = MovingPrices()
@@ -120,7 +121,7 @@ async def trading(
     monkeypatch.setattr(kraken_constants, "BASE_URL", addresses.rest_url)
     monkeypatch.setattr(kraken_constants, "WS_URL", addresses.ws_url)
     monkeypatch.setattr(kraken_constants, "WS_AUTH_URL", addresses.ws_url)
-    connector = kind(TEST_KEY, TEST_SECRET, trading_pairs=[PAIR, "ETH-USD"], kraken_api_tier="pro")
+    connector = kind(TEST_KEY, TEST_SECRET, trading_pairs=[PAIR, "ETH-USD"], kraken_api_tier=tier)
     connector.placer.patience = QUICK
     run = Trading(connector, kraken, prices)
     for event in EVENTS:
