@@ -26,6 +26,10 @@ demo: setup ## Run the whole loop offline and trade; DATA=a.parquet,b.parquet re
 test: setup ## Run the tests; ARGS='-k name' passes options to pytest
 	@$(bin)/python -m pytest $(ARGS)
 
+.PHONY: faults
+faults: setup ## Run the real bot through every fault, on paper and live: ARGS='--only NAME --mode live'
+	@$(bin)/python -m market_sim.trials faults $(ARGS)
+
 .PHONY: check
 check: setup ## Lint, types, import rules, generated code, compose file, lock
 	@tools/check.sh

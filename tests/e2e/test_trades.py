@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +17,11 @@ from hummingbot_scripts.ml_signals.paper.store import PaperStore
 from market_sim.hummingbot_launch import environment
 from market_sim.kraken_exchange import Exchange
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings, KrakenStandIn
+from market_sim.trials.bot import Bot, write_config
+from market_sim.trials.publisher import Publisher, publishing
 from signal_server.core.clock import utc_now
 from signal_server.core.domain import Direction
 from signal_server.journal.trades import read_positions
-from tests.e2e.bot import Bot, write_config
-from tests.e2e.publisher import Publisher, publishing
 from tools.hummingbot_home import build_home
 
 pytestmark = pytest.mark.e2e
@@ -134,7 +134,7 @@ async def kraken(prices: ScriptedPrices) -> AsyncIterator[tuple[Exchange, dict[s
     stand_in = KrakenStandIn(prices, KrakenSettings(), utc_now)
     addresses = await stand_in.start()
     try:
-        yield stand_in.exchange, environment(addresses.rest_url, addresses.ws_url)
+        yield stand_in.exchange, environment(*astuple(addresses))
     finally:
         await stand_in.stop()
 

@@ -1,4 +1,4 @@
-"""The product's own server and trade log, with signals that the test writes by hand."""
+"""The product's own server and trade log, with signals that a trial writes by hand."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,7 +46,7 @@ class Publisher:
         )
         logged = record_prediction(self.journal, Prediction(signal, {}, 0.0))
         if logged is None:
-            raise AssertionError(f"two signals of {symbol} at one instant")
+            raise ValueError(f"two signals of {symbol} at one instant")
         self.hub.publish(logged)
         return logged
 
@@ -55,7 +55,8 @@ class Publisher:
 async def publishing(path: Path, symbols: tuple[str, ...]) -> AsyncIterator[Publisher]:
     """Serve a new trade log at `path` on a free port."""
     hub = Hub()
-    with Journal.open(path) as journal:
+    # The trading service writes from another thread, so each has a connection of its own.
+    with Journal.open(path) as journal, Journal.open(path) as trades:
         serving = Serving(
             symbols=symbols,
             hub=hub,
@@ -65,8 +66,8 @@ async def publishing(path: Path, symbols: tuple[str, ...]) -> AsyncIterator[Publ
             heartbeat_s=1.0,
             clock=utc_now,
         )
-        services = (SignalService(serving), TradingService(Desk(journal, utc_now, heartbeat_s=1.0)))
+        services = (SignalService(serving), TradingService(Desk(trades, utc_now, heartbeat_s=1.0)))
         async with running(
-            "127.0.0.1:0", *services, before_stop=lambda: hub.close("the test is over")
+            "127.0.0.1:0", *services, before_stop=lambda: hub.close("the trial is over")
         ) as server:
             yield Publisher(f"127.0.0.1:{server.port}", hub, journal)
