@@ -109,17 +109,22 @@ class ControlLine:
 
 
 class LocalSwitch:
-    """A file with one word: run, stop-entries, pause or flatten; absent or empty means run."""
+    """A file with one word: run, stop-entries, pause or flatten; absent or empty means run.
+
+    The word `run`, written while the bot watches, is an order to resume.
+    """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Watch the file at `path`, which need not exist."""
         self._path = path
         self._clock = clock
+        self._watching = False
         self._seen: tuple[int, int] | None = None
         self._order: ControlOrder | None = None
 
     def read(self) -> ControlOrder | None:
         """Return what the file orders, None for nothing; what cannot be read stops entries."""
+        watching, self._watching = self._watching, True
         try:
             stat = self._path.stat()
         except OSError:
@@ -128,17 +133,17 @@ class LocalSwitch:
         stamp = (stat.st_mtime_ns, stat.st_size)
         if stamp != self._seen:
             self._seen = stamp
-            self._order = self._parse()
+            self._order = self._parse(may_resume=watching)
         return self._order
 
-    def _parse(self) -> ControlOrder | None:
+    def _parse(self, *, may_resume: bool) -> ControlOrder | None:
         name = self._path.name
         try:
             word = self._path.read_text(encoding="utf-8")[:_LONGEST_WORD].strip().lower()
         except (OSError, UnicodeDecodeError) as error:
             word = f"unreadable ({error})"
         mode = _WORDS.get(word)
-        if mode is ControlMode.RUN:
+        if mode is ControlMode.RUN and not (word and may_resume):
             return None
         why = f"the file {name} says so"
         if mode is None:
