@@ -166,7 +166,7 @@ class Guarding:
 @asynccontextmanager
 async def guarding(monkeypatch: pytest.MonkeyPatch, **named: Any) -> AsyncIterator[Guarding]:
     """Run a market with a connector; every executor is ended with it."""
-    async with trading(monkeypatch, kind=OnePair, **named) as run:
+    async with trading(monkeypatch, **{"kind": OnePair, **named}) as run:
         start = dict(run.kraken.exchange.balances)
         setup = Guarding(run, Script(run.connector), start)
         try:
