@@ -1,3 +1,4 @@
+import ast
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,23 @@ def test_the_shipped_live_settings_trade_only_after_consent() -> None:
         MLSignalStrategyConfig(**content)
     content["i_understand_this_trades_real_money"] = True
     assert MLSignalStrategyConfig(**content).mode == "live"
+
+
+def test_hummingbots_create_finds_the_settings_in_the_scripts_own_file() -> None:
+    script = CONFIGS.parents[1] / "hummingbot_scripts" / "ml_signal_strategy.py"
+    classes = [
+        node for node in ast.parse(script.read_text()).body if isinstance(node, ast.ClassDef)
+    ]
+    bases = {node.name: ast.unparse(node.bases[0]) for node in classes}
+    assert bases["MLSignalStrategyConfig"] == "settings.MLSignalStrategyConfig"
+
+
+def test_defaults_can_be_written_into_a_file_as_they_are() -> None:
+    """Hummingbot's `create` dumps them after turning decimals into text."""
+    for field in MLSignalStrategyConfig.model_fields.values():
+        if not field.is_required():
+            default = field.default
+            yaml.safe_dump(str(default) if isinstance(default, Decimal) else default)
 
 
 def test_the_environment_names_another_server() -> None:
