@@ -30,6 +30,17 @@ test: setup ## Run the tests; ARGS='-k name' passes options to pytest
 faults: setup ## Run the real bot through every fault, on paper and live: ARGS='--only NAME --mode live'
 	@$(bin)/python -m market_sim.trials faults $(ARGS)
 
+.PHONY: kills
+kills: setup ## Kill the bot over the life of positions and restart it: ARGS='--points 200 --seed 1'
+	@$(bin)/python -m market_sim.trials kills $(ARGS)
+
+MINUTES ?= 60
+SEED ?= 1
+
+.PHONY: soak
+soak: setup ## Trade 100 coins through random faults and kills: MINUTES=60 SEED=1
+	@$(bin)/python -m market_sim.trials soak --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
 .PHONY: check
 check: setup ## Lint, types, import rules, generated code, compose file, lock
 	@tools/check.sh

@@ -2,15 +2,21 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 
+from market_sim.trials.killing import Point
+from market_sim.trials.kills import Rounds, run_rounds
 from market_sim.trials.matrix import cells_of, run_matrix
 from market_sim.trials.report import MODES, matrix_table, progress_table, write_outcomes
 from market_sim.trials.rows import ROWS
+from market_sim.trials.soak import Wish, soak
+from market_sim.trials.soak_report import soak_table, write_soak
 from market_sim.trials.trial import Outcome
 
 PIPED_WIDTH = 180
@@ -50,6 +56,48 @@ def faults(only: tuple[str, ...], mode: str, jobs: int, path: Path) -> None:
     console.print(matrix_table(rows, outcomes))
     console.print(f"Written to {path}")
     sys.exit(0 if outcomes and all(outcome.passed for outcome in outcomes) else 1)
+
+
+@main.command()
+@click.option("--points", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--jobs", type=click.IntRange(1, 8), default=3, show_default=True)
+@click.option("--fresh", is_flag=True, help="Forget the rounds of an earlier run.")
+@click.option("--json", "path", type=click.Path(path_type=Path), default=REPORTS / "kills.json")
+def kills(points: int, seed: int, jobs: int, fresh: bool, path: Path) -> None:
+    """Kill the bot with kill -9 over the life of positions; exit with 1 if one point fails."""
+    console = _console()
+    done = Rounds(seed) if fresh else Rounds.read(path, seed)
+
+    def report(number: int, found: Sequence[Point]) -> None:
+        done.write(path)
+        console.print(f"round {number}: {len(found)} points, {len(done.all)} of {points} in all")
+        for problem in dict.fromkeys(f"{p.symbol}: {x}" for p in found for x in p.problems):
+            console.print(f"  {escape(problem)}")
+        if number in done.broken:
+            console.print(escape(f"  broken: {done.broken[number][:2000]}"))
+
+    asyncio.run(run_rounds(done, points, jobs, report))
+    console.print(done.table())
+    console.print(f"Written to {path}")
+    sys.exit(0 if done.passed else 1)
+
+
+@main.command("soak")
+@click.option("--minutes", type=click.FloatRange(0.5), default=60, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--coins", type=click.IntRange(1, 100), default=100, show_default=True)
+@click.option("--json", "path", type=click.Path(path_type=Path), default=REPORTS / "soak.json")
+def soak_command(minutes: float, seed: int, coins: int, path: Path) -> None:
+    """Trade for a long time through random faults and restarts; exit with 1 if a digit differs."""
+    console = _console()
+    result = asyncio.run(soak(Wish(minutes, seed, coins), console.print))
+    console.print(soak_table(result))
+    write_soak(path, result)
+    for problem in result.problems:
+        console.print(f"[red]{escape(problem)}[/]")
+    console.print(f"Written to {path}")
+    sys.exit(1 if result.problems else 0)
 
 
 def _console() -> Console:

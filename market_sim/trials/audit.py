@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from market_sim.trials.books import BookedOrder, BookedTrade, Books
@@ -20,6 +20,10 @@ class Case:
     said: Evidence
     opening: Mapping[str, Decimal]
     dust: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def of(self, symbol: str) -> "Case":
+        """Return what concerns one coin, without the balances."""
+        return replace(self, books=self.books.of(symbol), said=self.said.only(symbol))
 
 
 def unsafe(case: Case) -> list[str]:
@@ -39,7 +43,7 @@ def unfinished(case: Case) -> list[str]:
 
 def disagreements(case: Case) -> list[str]:
     """Return where journal, server's log and books differ, to the last digit."""
-    return [*_fills(case), *_orders(case), *_money(case), *_log(case)]
+    return [*_fills(case), *_orders(case), *_money(case), *balance_errors(case), *_log(case)]
 
 
 def everything(case: Case) -> list[str]:
@@ -126,20 +130,25 @@ def _orders(case: Case) -> Iterable[str]:
 
 
 def _money(case: Case) -> Iterable[str]:
-    balances = case.books.balances
-    if not balances or _live(case.books):
-        return
-    traded = {trade.symbol for trade in case.books.trades}
-    for symbol in sorted(traded):
-        asset = symbol.split("-")[0]
-        should = case.opening.get(asset, ZERO) + case.books.held(symbol)
-        if balances.get(asset, ZERO) != should:
-            yield f"{asset}: balance {balances.get(asset)}, should be {should}"
+    for symbol in sorted({trade.symbol for trade in case.books.trades}):
         yield from _profit(case, symbol)
-    change = balances.get("USD", ZERO) - case.opening.get("USD", ZERO)
-    earned = sum((case.books.earned(symbol) for symbol in traded), ZERO)
-    if change != earned:
-        yield f"USD changed by {change}, the trades earned {earned}"
+
+
+def balance_errors(case: Case) -> list[str]:
+    """Return where the balances are not what they were at first and the trades have made them."""
+    balances = case.books.balances
+    if not balances:
+        return []
+    should = dict(case.opening)
+    for symbol in {trade.symbol for trade in case.books.trades}:
+        asset, quote = symbol.split("-")
+        should[asset] = should.get(asset, ZERO) + case.books.held(symbol)
+        should[quote] = should.get(quote, ZERO) + case.books.earned(symbol)
+    return [
+        f"{asset}: balance {balances.get(asset)}, should be {amount}"
+        for asset, amount in sorted(should.items())
+        if balances.get(asset, ZERO) != amount
+    ]
 
 
 def _profit(case: Case, symbol: str) -> Iterable[str]:

@@ -69,6 +69,13 @@ class Books:
         """Return a coin's orders of one side."""
         return [order for order in self.orders if order.symbol == symbol and order.buy is buy]
 
+    def of(self, symbol: str) -> "Books":
+        """Return what concerns one coin, without the balances."""
+        return Books(
+            tuple(order for order in self.orders if order.symbol == symbol),
+            tuple(trade for trade in self.trades if trade.symbol == symbol),
+        )
+
     def oversold(self) -> dict[str, Decimal]:
         """Return by how much more than had been bought before was sold at the worst."""
         held: defaultdict[str, Decimal] = defaultdict(Decimal)

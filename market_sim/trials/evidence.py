@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -90,6 +90,15 @@ class Evidence:
     def of(self, symbol: str) -> list[SaidPosition]:
         """Return a coin's positions, oldest first."""
         return [position for position in self.positions if position.symbol == symbol]
+
+    def only(self, symbol: str) -> "Evidence":
+        """Return what concerns one coin."""
+        return replace(
+            self,
+            positions=tuple(self.of(symbol)),
+            orders=tuple(order for order in self.orders if order.symbol == symbol),
+            logged=tuple(order for order in self.logged if order.symbol == symbol),
+        )
 
     def orders_of(self, position_id: str) -> list[SaidOrder]:
         """Return a position's orders as they were sent."""

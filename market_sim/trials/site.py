@@ -13,6 +13,7 @@ from market_sim.hummingbot_launch import environment
 from market_sim.kraken_exchange import Exchange
 from market_sim.kraken_pairs import asset_of
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings, KrakenStandIn
+from market_sim.trials.audit import Case
 from market_sim.trials.books import Books, exchange_books, paper_books
 from market_sim.trials.bot import Bot, write_config
 from market_sim.trials.evidence import Evidence, read_evidence
@@ -82,6 +83,11 @@ class Site:
         journal = self.bot.home.data / f"ml_signals_{self.plan.mode}.sqlite"
         return read_evidence(journal, self.publisher.journal)
 
+    def case(self) -> Case:
+        """Return books, journal and server's log as they are now, ready to be compared."""
+        dust = {symbol: pair.minimum_size for symbol, pair in self.exchange.pairs.items()}
+        return Case(self.books(), self.evidence(), self.opening(), dust)
+
     async def start_bot(self) -> None:
         """Start the bot and wait until it listens to the signals."""
         began = time.monotonic()
@@ -135,14 +141,19 @@ def settings_of(plan: Plan, server: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running_site(plan: Plan, folder: Path) -> AsyncIterator[Site]:
-    """Run a site in an empty `folder`; its bot is not started yet, and killed at the end."""
+async def running_site(
+    plan: Plan, folder: Path, moving: ScriptedPrices | None = None
+) -> AsyncIterator[Site]:
+    """Run a site in an empty `folder`; its bot is not started yet, and killed at the end.
+
+    `moving` are prices that move by themselves.
+    """
     configs = folder / "configs"
     configs.mkdir(parents=True)
     balances = opening_balances(plan.symbols)
     paper = {asset: float(amount) for asset, amount in balances.items()}
     home = build_home(folder / "home", script_configs=configs, paper_balance=paper)
-    prices = ScriptedPrices(plan.symbols)
+    prices = moving or ScriptedPrices(plan.symbols)
     there = {asset_of(asset): amount for asset, amount in balances.items()}
     kraken = KrakenStandIn(prices, KrakenSettings(balances=there, seed=plan.seed), utc_now)
     addresses = await kraken.start()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from market_sim.faults import FaultName
-from market_sim.trials.audit import Case, disagreements, everything, unfinished
+from market_sim.trials.audit import disagreements, everything, unfinished
 from market_sim.trials.books import Books
 from market_sim.trials.evidence import SaidPosition
 from market_sim.trials.row import Dies, Enters, Exit, Row
@@ -164,11 +164,11 @@ class Trial:
         """Wait until nothing is open and both accounts agree with the books."""
 
         def agreed() -> bool:
-            case = self._case()
+            case = self._site.case()
             return not unfinished(case) and not disagreements(case)
 
         await until(agreed, seconds, every_s=0.3)
-        self._problems += everything(self._case())
+        self._problems += everything(self._site.case())
         if self._row.enters is Enters.NEVER and self._books().orders_of(self._symbol, buy=True):
             orders = self._books().orders_of(self._symbol, buy=True)
             if any(order.filled for order in orders):
@@ -178,11 +178,6 @@ class Trial:
 
     def _books(self) -> Books:
         return self._site.books()
-
-    def _case(self) -> Case:
-        site = self._site
-        dust = {symbol: pair.minimum_size for symbol, pair in site.exchange.pairs.items()}
-        return Case(site.books(), site.evidence(), site.opening(), dust)
 
     def _held(self) -> Decimal:
         return self._books().held(self._symbol)
