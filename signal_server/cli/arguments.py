@@ -25,6 +25,21 @@ class SymbolList(click.ParamType[tuple[str, ...]]):
             self.fail(str(error), param, ctx)
 
 
+class Symbol(click.ParamType[str]):
+    """One symbol: `BTC-USD`; empty means any."""
+
+    name = "symbol"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the symbol."""
+        try:
+            return check_symbol(str(value)) if value else ""
+        except UnknownSymbolError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Moment(click.ParamType[datetime]):
     """A date or a date and time, ISO 8601; UTC unless it carries an offset."""
 

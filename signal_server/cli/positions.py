@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from signal_server.cli.arguments import Symbol
 from signal_server.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -16,35 +14,41 @@ if TYPE_CHECKING:
 
     from signal_server.journal.orders import BotPosition
 
-_RIGHT = ("held", "entry", "exit", "fees", "PnL")
-_COLUMNS = ("entered (UTC)", "bot", "mode", "symbol", *_RIGHT, "exit reason")
+_RIGHT = ("amount", "still held", "entry", "exit", "fees", "PnL")
+_COLUMNS = ("entered (UTC)", "bot", "mode", "symbol", *_RIGHT, "left by")
 
 
 @click.command(name="positions")
 @click.option("--bot", default="", help="Only this bot.")
+@click.option("--symbol", type=Symbol(), default="", help="Only this symbol.")
 @click.option("--all", "include_closed", is_flag=True, help="Those that ended, too.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array; money as exact text.")
 @pass_session
-def command(session: Session, bot: str, include_closed: bool, limit: int, as_json: bool) -> None:
-    """Print the bots' positions, newest first, as the trade log has them.
+def command(
+    session: Session, bot: str, symbol: str, include_closed: bool, limit: int, as_json: bool
+) -> None:
+    """Print the bots' open positions, newest first, as the trade log has them.
 
-    PnL is that of what was sold, net of fees, in quote currency.
+    Reads data/signals.sqlite, whether the server runs or not. PnL is that of what was sold, net
+    of fees, in quote currency.
     """
     from signal_server.cli.screen import make_console
+    from signal_server.cli.sums import jsonable, summary
     from signal_server.journal.journal import Journal
     from signal_server.journal.orders import Wanted, newest_positions
 
     with Journal.open_existing(session.settings.trade_log) as journal:
-        positions = newest_positions(journal, Wanted(bot, "", include_closed, limit))
+        positions = newest_positions(journal, Wanted(bot, symbol, include_closed, limit))
     if as_json:
-        click.echo(json.dumps([_jsonable(position) for position in positions], indent=2))
+        click.echo(json.dumps([jsonable(position) for position in positions], indent=2))
         return
     console = make_console()
     if positions:
         console.print(_table(positions))
+        console.print(summary(positions))
     else:
-        console.print("No position is open." if not include_closed else "No positions yet.")
+        console.print("No positions yet." if include_closed else "No position is open.")
 
 
 def _table(positions: "Sequence[BotPosition]") -> "Table":
@@ -59,30 +63,20 @@ def _table(positions: "Sequence[BotPosition]") -> "Table":
 
 
 def _cells(position: "BotPosition") -> tuple[str, ...]:
+    from rich.markup import escape
+
     from signal_server.cli.screen import priced, signed
 
     return (
-        f"{position.entered_at:%Y-%m-%d %H:%M:%S}" if position.entered_at else "",
-        position.bot_id,
+        f"{position.entered_at:%Y-%m-%d %H:%M:%S}",
+        escape(position.bot_id),
         position.mode,
         position.symbol,
-        priced(float(position.amount if position.closed else position.open_amount)),
-        priced(_float(position.entry_price)),
-        priced(_float(position.exit_price)),
+        priced(position.amount),
+        "" if position.closed else priced(position.open_amount),
+        priced(position.entry_price),
+        priced(position.exit_price),
         f"{position.fees:.4f}",
-        signed(_float(position.pnl), 4),
+        signed(position.pnl, 4),
         (position.exit_reason or "") if position.closed else "open",
     )
-
-
-def _float(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _jsonable(position: "BotPosition") -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        if isinstance(value, datetime):
-            return value.isoformat()
-        return f"{value:f}" if isinstance(value, Decimal) else value
-
-    return {name: plain(value) for name, value in asdict(position).items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -46,16 +47,17 @@ def progress_bars() -> Iterator[Callable[[str, float], None]]:
             progress.stop()
 
 
-def signed(value: float | None, places: int = 2) -> str:
+def signed(value: float | Decimal | None, places: int = 2) -> str:
     """Return a gain or loss with its sign, green or red; empty if unknown."""
     if value is None:
         return ""
     text = f"{value:+,.{places}f}"
-    return text if value == 0 else f"[{'green' if value > 0 else 'red'}]{text}[/]"
+    return text if value == 0 else f"[{'red' if value < 0 else 'green'}]{text}[/]"
 
 
-def priced(value: float | None) -> str:
+def priced(value: float | Decimal | None) -> str:
     """Return a price or size with six significant digits at least; empty if unknown."""
     if value is None:
         return ""
-    return f"{value:,.2f}" if abs(value) >= 1000 else f"{value:.6g}"
+    number = float(value)
+    return f"{number:,.2f}" if abs(number) >= 1000 else f"{number:.6g}"

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import random
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -13,6 +13,7 @@ import click
 
 from signal_server.cli.arguments import SymbolList
 from signal_server.cli.session import Session, pass_session
+from signal_server.cli.stream import DEADLINE_S, messages, translated
 from signal_server.core.clock import utc_now
 from signal_server.core.errors import ServerError
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     import grpc
 
     from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
-
-DEADLINE_S = 5.0
-LONGEST_PAUSE_S = 10.0
-MISSED_HEARTBEATS = 3
 
 _HEADER = (
     f"{'id':>6}  {'symbol':<10} {'bar close (UTC)':<20} {'says':<5} {'confidence':>10} "
@@ -129,7 +126,7 @@ async def _valid(target: str, symbols: Sequence[str]) -> AsyncIterator[Received]
                 yield Received(response.signal, utc_now())
     except grpc.aio.AioRpcError as error:
         if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED or not found:
-            raise _translated(target, error) from error
+            raise translated(target, error) from error
     if not found:
         raise ServerError(f"{target} has no valid signal now; watch with `signals --follow`")
 
@@ -138,58 +135,27 @@ async def _follow(
     target: str, symbols: Sequence[str], heartbeat_s: float
 ) -> AsyncIterator[Received]:
     """Give every signal, for ever; after an interruption go on where it was."""
-    import grpc
-
-    after_id, pause_s, reached = 0, 0.5, False
-    while True:
-        try:
-            async with grpc.aio.insecure_channel(target) as channel:
-                async for response in _responses(channel, symbols, after_id, heartbeat_s):
-                    reached, pause_s = True, 0.5
-                    if response.HasField("signal"):
-                        after_id = max(after_id, response.signal.id)
-                        yield Received(response.signal, utc_now())
-        except grpc.aio.AioRpcError as error:
-            if not reached or error.code() in _final_codes():
-                raise _translated(target, error) from error
-            click.secho(f"{error.details()}; connecting again", fg="yellow", err=True)
-        except TimeoutError:
-            click.secho(f"{target} has fallen silent; connecting again", fg="yellow", err=True)
-        await asyncio.sleep(pause_s * (0.5 + random.random() / 2))  # noqa: S311
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-
-async def _responses(
-    channel: "grpc.aio.Channel", symbols: Sequence[str], after_id: int, heartbeat_s: float
-) -> "AsyncIterator[pb.StreamSignalsResponse]":
-    """Give the stream's messages; raise `TimeoutError` when heartbeats stay away."""
-    import grpc
-
     from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 
-    call = _stub(channel).StreamSignals(pb.StreamSignalsRequest(symbols=symbols, after_id=after_id))
-    silence_s = max(DEADLINE_S, MISSED_HEARTBEATS * heartbeat_s)
-    while (response := await asyncio.wait_for(call.read(), silence_s)) is not grpc.aio.EOF:
-        yield response
+    after_id = 0
+
+    def resume(channel: "grpc.aio.Channel") -> Any:
+        return _stub(channel).StreamSignals(
+            pb.StreamSignalsRequest(symbols=symbols, after_id=after_id)
+        )
+
+    stream = messages(target, resume, heartbeat_s)
+    async with aclosing(stream):
+        async for response in stream:
+            if response.HasField("signal"):
+                after_id = max(after_id, response.signal.id)
+                yield Received(response.signal, utc_now())
 
 
 def _stub(channel: "grpc.aio.Channel") -> Any:
     from hummingbot_scripts.ml_signals.pb import signals_pb2_grpc as rpc
 
     return rpc.SignalServiceStub(channel)
-
-
-def _final_codes() -> "tuple[grpc.StatusCode, ...]":
-    import grpc
-
-    code = grpc.StatusCode
-    return (code.NOT_FOUND, code.OUT_OF_RANGE, code.UNIMPLEMENTED, code.INVALID_ARGUMENT)
-
-
-def _translated(target: str, error: "grpc.aio.AioRpcError") -> ServerError:
-    if error.code().name in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
-        return ServerError(f"no answer from {target}; start `signal-server serve` or set --address")
-    return ServerError(f"{target} answers: {error.details()}")
 
 
 def _moment(stamp: Any) -> datetime:

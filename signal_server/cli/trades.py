@@ -2,22 +2,25 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from signal_server.cli.arguments import Symbol
 from signal_server.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from signal_server.journal.trades import PositionRecord
+    from signal_server.journal.journal import Journal
+    from signal_server.journal.orders import BotPosition, Wanted
+    from signal_server.journal.trades import TradeEvent
 
-_COLUMNS = (
+_RIGHT = ("amount", "price", "entry", "exit", "held", "confidence", "fees", "slippage bps", "PnL")
+_TRADES = (
     "entered (UTC)",
     "symbol",
+    "bot",
     "mode",
     "amount",
     "entry",
@@ -29,61 +32,106 @@ _COLUMNS = (
     "slippage bps",
     "PnL",
 )
+_ORDERS = (
+    "sent (UTC)",
+    "symbol",
+    "bot",
+    "mode",
+    "side",
+    "type",
+    "status",
+    "amount",
+    "price",
+    "fees",
+    "slippage bps",
+    "PnL",
+    "reason",
+    "order",
+)
 
 
 @click.command(name="trades")
+@click.option("--bot", default="", help="Only this bot.")
+@click.option("--symbol", type=Symbol(), default="", help="Only this symbol.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object a position.")
+@click.option("--orders", is_flag=True, help="Each order by itself, those without a fill too.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array; money as exact text.")
 @pass_session
-def command(session: Session, limit: int | None, as_json: bool) -> None:
+def command(
+    session: Session, bot: str, symbol: str, limit: int | None, orders: bool, as_json: bool
+) -> None:
     """Print the trade log: entry, exit, reason, fees, PnL.
 
-    Reads data/signals.sqlite; PnL is net of both fees, in quote currency.
+    Reads data/signals.sqlite, whether the server runs or not. PnL is net of both fees, in quote
+    currency.
     """
-    from signal_server.cli.screen import make_console
     from signal_server.journal.journal import Journal
-    from signal_server.journal.trades import read_positions
+    from signal_server.journal.orders import Wanted
 
+    wanted = Wanted(bot, symbol, limit=-1 if limit is None else limit)
     with Journal.open_existing(session.settings.trade_log) as journal:
-        positions = read_positions(journal, limit)
-        accuracy = journal.query(
-            "SELECT count(*) AS predictions, count(correct) AS known, avg(correct) AS accuracy"
-            " FROM ml_predictions"
-        )[0]
+        if orders:
+            _print_orders(journal, wanted, as_json)
+        else:
+            _print_trades(journal, wanted, as_json)
+
+
+def _print_trades(journal: "Journal", wanted: "Wanted", as_json: bool) -> None:
+    from signal_server.cli.screen import make_console
+    from signal_server.cli.sums import jsonable, summary
+    from signal_server.journal.orders import newest_positions
+
+    positions = newest_positions(journal, wanted)[::-1]
     if as_json:
-        click.echo(json.dumps([_jsonable(position) for position in positions], indent=2))
+        click.echo(json.dumps([jsonable(position) for position in positions], indent=2))
         return
     console = make_console()
     if positions:
-        console.print(_table(positions))
-    console.print(_summary(positions))
-    console.print(_predictions(accuracy))
+        console.print(_table("Trades", _TRADES, [_trade(position) for position in positions]))
+    console.print(summary(positions) if positions else "No trades yet.")
+    console.print(_predictions(journal))
 
 
-def _table(positions: "Sequence[PositionRecord]") -> "Table":
+def _print_orders(journal: "Journal", wanted: "Wanted", as_json: bool) -> None:
+    from signal_server.cli.screen import make_console
+    from signal_server.cli.sums import jsonable
+    from signal_server.journal.orders import newest_orders
+
+    orders = newest_orders(journal, wanted)[::-1]
+    if as_json:
+        click.echo(json.dumps([jsonable(order) for order in orders], indent=2))
+    elif orders:
+        make_console().print(_table("Orders", _ORDERS, [_order(order) for order in orders]))
+    else:
+        click.echo("No orders yet.")
+
+
+def _table(title: str, names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> "Table":
+    from rich.markup import escape
     from rich.table import Table
 
-    right = {"amount", "entry", "exit", "held", "confidence", "fees", "slippage bps", "PnL"}
-    table = Table(title="Trades")
-    for name in _COLUMNS:
-        table.add_column(name, justify="right" if name in right else "left", no_wrap=True)
-    for position in positions:
-        table.add_row(*_cells(position))
+    table = Table(title=title)
+    for name in names:
+        table.add_column(name, justify="right" if name in _RIGHT else "left", no_wrap=True)
+    bot = names.index("bot")
+    for row in rows:
+        table.add_row(*(escape(cell) if at == bot else cell for at, cell in enumerate(row)))
     return table
 
 
-def _cells(position: "PositionRecord") -> tuple[str, ...]:
+def _trade(position: "BotPosition") -> tuple[str, ...]:
     from signal_server.cli.screen import priced, signed
 
     return (
-        f"{position.entered_at:%Y-%m-%d %H:%M:%S}" if position.entered_at else "",
+        f"{position.entered_at:%Y-%m-%d %H:%M:%S}",
         position.symbol,
+        position.bot_id,
         position.mode,
         priced(position.amount),
         priced(position.entry_price),
         priced(position.exit_price),
         _held(position),
-        (position.exit_reason or "") if position.complete else "open",
+        (position.exit_reason or "") if position.closed else "open",
         f"{position.confidence:.3f}" if position.confidence is not None else "",
         f"{position.fees:.4f}",
         f"{position.slippage_bps:.1f}" if position.slippage_bps is not None else "",
@@ -91,30 +139,39 @@ def _cells(position: "PositionRecord") -> tuple[str, ...]:
     )
 
 
-def _held(position: "PositionRecord") -> str:
-    if position.entered_at is None or position.exited_at is None:
+def _order(order: "TradeEvent") -> tuple[str, ...]:
+    from rich.markup import escape
+
+    from signal_server.cli.screen import priced, signed
+
+    return (
+        f"{order.created_at:%Y-%m-%d %H:%M:%S}",
+        order.symbol,
+        order.bot_id,
+        order.mode,
+        order.side,
+        order.order_type,
+        order.status.value,
+        priced(order.amount),
+        priced(order.price),
+        f"{order.fee_quote:.4f}" if order.fee_quote is not None else "",
+        f"{order.slippage_bps:.1f}" if order.slippage_bps is not None else "",
+        signed(order.pnl_quote, 4),
+        order.exit_reason or "",
+        escape(order.order_id),
+    )
+
+
+def _held(position: "BotPosition") -> str:
+    if position.exited_at is None:
         return ""
     return f"{(position.exited_at - position.entered_at).total_seconds():,.0f} s"
 
 
-def _summary(positions: "Sequence[PositionRecord]") -> str:
-    complete = [position for position in positions if position.complete]
-    if not positions:
-        return "No trades yet."
-    wins = sum((position.pnl or 0.0) > 0 for position in complete)
-    pnl = sum(position.pnl or 0.0 for position in complete)
-    fees = sum(position.fees for position in complete)
-    return (
-        f"{len(complete)} complete, {len(positions) - len(complete)} open; "
-        f"{wins} won; PnL {pnl:+.4f} after {fees:.4f} of fees."
-    )
-
-
-def _predictions(row: dict[str, Any]) -> str:
+def _predictions(journal: "Journal") -> str:
+    row: dict[str, Any] = journal.query(
+        "SELECT count(*) AS predictions, count(correct) AS known, avg(correct) AS accuracy"
+        " FROM ml_predictions"
+    )[0]
     known = f"{row['accuracy']:.1%} right of {row['known']} known" if row["known"] else "none known"
     return f"{row['predictions']} predictions, {known}."
-
-
-def _jsonable(position: "PositionRecord") -> dict[str, Any]:
-    values = asdict(position)
-    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}

@@ -41,10 +41,19 @@ class Journal:
 
     @classmethod
     def open_existing(cls, path: Path) -> Self:
-        """Open the log of an earlier run; raise `JournalError` if there is none."""
+        """Open the log of an earlier run to read it; raise `JournalError` if there is none.
+
+        Nothing is written, but a log of an older version is upgraded first.
+        """
         if not path.exists():
             raise JournalError(f"{path} does not exist; run `signal-server serve` first to trade")
-        return cls.open(path)
+        with _translated(path):
+            database = _connect(path, read_only=True)
+            if MIGRATIONS.pending(database):
+                database.conn.close()
+                cls.open(path).close()
+                database = _connect(path, read_only=True)
+        return cls(database, path)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -97,12 +106,18 @@ def from_text(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _connect(path: Path) -> Database:
+def _connect(path: Path, *, read_only: bool = False) -> Database:
     # Threads take turns with a connection; whoever lets them use it sees to that.
     connection = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=True,
     )
-    for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    # A reader takes the file as it is: switching to the write-ahead log would write.
+    durable = () if read_only else ("journal_mode = WAL", "synchronous = FULL")
+    for setting in (*durable, "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
     connection.create_aggregate("exact_sum", 1, ExactSum)  # type: ignore[arg-type]
     return Database(connection, execute_plugins=False)

@@ -21,7 +21,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["backfill", "import", "features", "train", "models", "backtest", "serve", "signals", "trades"],
+    [
+        *("backfill", "import", "features", "train", "models", "backtest", "serve"),
+        *("signals", "trades", "positions", "control"),
+    ],
 )
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == 0
@@ -49,6 +52,11 @@ def test_help_imports_nothing_heavy() -> None:
         (["serve"], 2, "set SIGNAL_SERVER_POLYGON_API_KEY"),
         (["backfill", "--start", "2026-01-01"], 2, "set SIGNAL_SERVER_POLYGON_API_KEY"),
         (["trades"], 1, "signals.sqlite does not exist; run"),
+        (["positions"], 1, "signals.sqlite does not exist; run"),
+        (["positions", "--symbol", "btc"], 2, "is no symbol; write it as BASE-QUOTE"),
+        (["control", "show", "--address", "127.0.0.1:1"], 1, "no server answers at 127.0.0.1:1;"),
+        (["control", "watch", "--address", "127.0.0.1:1"], 1, "no answer from 127.0.0.1:1;"),
+        (["control", "halt"], 2, "No such command 'halt'"),
         (["train"], 1, "no bars to train on; fetch them with"),
         (["train", "--symbols", "BTC-USD"], 1, "no bars of BTC-USD to train on"),
         (["train", "--profile", "magic"], 2, "magic is not a profile; "),
