@@ -45,6 +45,8 @@ class GuardedExecutor(PositionAccounts):
         """Take what Hummingbot's executor takes; `max_retries` is not looked at."""
         settings = guarded(config)
         super().__init__(strategy, settings, update_interval, max_retries)
+        if settings.timestamp is None:  # without one Hummingbot's time limit raises an error
+            settings.timestamp = self.now
         self._left_at = 0.0
         self._protective = ProtectiveStop(self)
         self._strays = Strays(self._connector, settings.trading_pair)
@@ -219,12 +221,13 @@ class GuardedExecutor(PositionAccounts):
 
     def _cancel(self, order_id: str) -> None:
         order = next(order for order in self._legs if order.order_id == order_id)
-        asked_before = order.cancel_asked_at is not None
+        first = order.cancel_first_asked_at is None
         order.cancel_asked_at = self.now
-        if asked_before:  # Hummingbot's strategies forward the same cancellation once a minute
-            self._connector.cancel(self.config.trading_pair, order_id)
-        else:
+        if first:
+            order.cancel_first_asked_at = self.now
             self._strategy.cancel(self.config.connector_name, self.config.trading_pair, order_id)
+        else:  # Hummingbot's strategies forward the same cancellation once a minute
+            self._connector.cancel(self.config.trading_pair, order_id)
 
     def _take_strays(self) -> None:
         known = {order.order_id for order in self._legs}

@@ -50,6 +50,7 @@ class Leg:
     quote: Decimal = ZERO
     fee_quote: Decimal = ZERO
     cancel_asked_at: float | None = None
+    cancel_first_asked_at: float | None = None
     ended_at: float | None = None
     why: str | None = None
 

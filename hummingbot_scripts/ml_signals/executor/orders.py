@@ -28,6 +28,7 @@ class LegOrder:
         self.amount = amount
         self.sent_at = sent_at
         self.cancel_asked_at: float | None = None
+        self.cancel_first_asked_at: float | None = None
         self.why: str | None = None
         self._ended_at: float | None = None
         self._seen: tuple[Any, ...] | None = None
@@ -72,6 +73,7 @@ class LegOrder:
             quote=quote,
             fee_quote=order.cumulative_fee_paid(order.quote_asset) if filled else ZERO,
             cancel_asked_at=self.cancel_asked_at,
+            cancel_first_asked_at=self.cancel_first_asked_at,
             why=self.why,
         )
         if not leg.settled:

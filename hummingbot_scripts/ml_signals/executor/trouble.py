@@ -49,6 +49,6 @@ def _stuck(leg: Leg, watch: Watch) -> Iterator[str]:
     long = watch.now - leg.sent_at >= watch.after_s
     if long and leg.outcome in _NOUNS:
         yield f"the {leg.role} order {leg.order_id}: {_NOUNS[leg.outcome]} is not known yet"
-    asked = leg.cancel_asked_at
+    asked = leg.cancel_first_asked_at
     if leg.outcome is Outcome.LIVE and asked is not None and watch.now - asked >= watch.after_s:
         yield f"the {leg.role} order {leg.order_id} cannot be cancelled yet"

@@ -66,3 +66,12 @@ def test_trouble_names_what_is_in_the_way() -> None:
     assert trouble([entry, unknown], waits, watch(14)) is None
     said = trouble([entry, unknown], waits, watch(15))
     assert said == "the exit order x: what became of it is not known yet"
+
+
+def test_a_cancellation_that_does_not_come_is_told_of_however_often_it_is_asked_for() -> None:
+    hanging = Leg(
+        Role.EXIT, "x", Decimal(1), 0, Outcome.LIVE, cancel_asked_at=39, cancel_first_asked_at=20
+    )
+    assert trouble([hanging], Patience(), watch(29, leaving=True)) is None
+    said = trouble([hanging], Patience(), watch(40, leaving=True))
+    assert said == "the exit order x cannot be cancelled yet"
