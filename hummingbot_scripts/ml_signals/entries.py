@@ -24,6 +24,7 @@ _CLOSE_TYPES = {
     ExitReason.STOP_LOSS: CloseType.STOP_LOSS,
     ExitReason.TAKE_PROFIT: CloseType.TAKE_PROFIT,
     ExitReason.TIME_LIMIT: CloseType.TIME_LIMIT,
+    ExitReason.TRAILING_STOP: CloseType.TRAILING_STOP,
 }
 
 
