@@ -62,6 +62,7 @@ class Trader:
         self.recovery = Recovery(parts.exchange, parts.book, self._adopt, parts.clock)
         self.error = ""
         self._book, self._desk = parts.book, parts.desk
+        self._rules, self._guards = config.rules, config.guards
         self._entered: deque[datetime] = deque()
         self._started_at = parts.clock()
         self._exposure: Decimal | None = None
@@ -208,7 +209,7 @@ class Trader:
             halts=self._risk.halts,
         )
         view = received.view if received else None
-        return decide(symbol, view, about, self.parts.clock(), self.config.rules)
+        return decide(symbol, view, about, self.parts.clock(), self._rules)
 
     def _carry_out(
         self, symbol: str, decision: Decision, received: ReceivedSignal | None
@@ -233,7 +234,7 @@ class Trader:
     # Entries
 
     def _enter(self, received: ReceivedSignal, quote: Quote) -> Obstacle | Guard | None:
-        rules = self.config.rules
+        rules = self._rules
         amount = size_entry(entry_size(received.view, self._capital() or ZERO, rules), quote)
         if isinstance(amount, Obstacle):
             return amount
@@ -245,11 +246,11 @@ class Trader:
         self._book.opened(entry.position)
         self._desk.open(entry.position.symbol, entry.executor)
         self._entered.append(now)
-        self._exposure = None
+        self._exposure = self._risk = None  # what is decided next in this tick counts it
         return None
 
     def _refuse(self, received: ReceivedSignal, quote: Quote, amount: Decimal) -> Guard | None:
-        guards, links, now = self.config.guards, self.parts.links, self.parts.clock()
+        guards, links, now = self._guards, self.parts.links, self.parts.clock()
         while self._entered and now - self._entered[0] > MINUTE:
             self._entered.popleft()
         silent_s = links.silent_s(now)
@@ -268,7 +269,7 @@ class Trader:
     def _adopt(self, adoption: Adoption) -> None:
         position = adoption.position
         plan = position.plan or plan_of(
-            self.config.rules, position.amount, position.reference_price, position.opened_at
+            self._rules, position.amount, position.reference_price, position.opened_at
         )
         executor = executor_for(self.parts.exchange.name, adoption, plan)
         self._desk.open(position.symbol, executor)
@@ -294,15 +295,6 @@ class Trader:
         """Return what open positions would earn if they were sold now, but for the exits' fees."""
         gains = [executor.get_net_pnl_quote() for _, executor in self._desk]
         return sum((gain for gain in gains if gain.is_finite()), ZERO)
-
-    def _on_order(self) -> Decimal:
-        """Return what entries that are not filled yet may still cost, in quote currency."""
-        missing = [
-            (executor.config.amount - executor.open_filled_amount) * executor.config.entry_price
-            for symbol, executor in self._desk
-            if not self._desk.is_closing(symbol)
-        ]
-        return sum((cost for cost in missing if cost > 0), ZERO)
 
     def _capital(self) -> Decimal | None:
         """Return the quote currency that the account has, with what held coins have cost."""
