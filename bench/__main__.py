@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bench import features, signal_latency, store, training
+from bench import features, script_tick, signal_latency, store, training
 from bench.result import Result
 from signal_server.core.clock import utc_now
 
@@ -43,6 +43,7 @@ SUBJECTS: dict[str, Callable[[], list[Result]]] = {
     "store": store.measure,
     "training": training.measure,
     "serving": _latency,
+    "script": script_tick.measure,
 }
 
 
