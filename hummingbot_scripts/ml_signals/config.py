@@ -10,6 +10,7 @@ from hummingbot.core.data_type.common import MarketDict
 from hummingbot.strategy.strategy_v2_base import StrategyV2ConfigBase
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from .positions import LONGEST_STREAK
 from .refusals import SettingsRefusedError, describe
 from .rules import HaltConfig, RuleConfig, Sizing
 from .rules.guards import GuardConfig
@@ -80,7 +81,9 @@ class MLSignalStrategyConfig(StrategyV2ConfigBase):  # type: ignore[misc]
     max_daily_loss_share: Share = _set(Decimal("0.10"), "Loss of a day that halts, as a share")
     max_daily_loss_quote: PositiveDecimal = _set(Decimal(50), "Loss of a day that halts")
     day_timezone: str = _set("UTC", "Time zone in which days begin")
-    max_losses_in_row: PositiveInt = _set(5, "Losses in a row that halt")
+    max_losses_in_row: Annotated[int, Field(gt=0, le=LONGEST_STREAK)] = _set(
+        5, "Losses in a row that halt"
+    )
     loss_streak_pause_s: PositiveInt = _set(86_400, "Seconds that they halt")
     min_live_accuracy: Annotated[float, Field(ge=0, le=1)] = _set(
         0.45, "Accuracy of live predictions under which to halt"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from .rules import Action, Decision
 from .rules.guards import Guard
@@ -25,6 +26,14 @@ def outcome_of(symbol: str, decision: Decision, obstacle: Obstacle | Guard | Non
     return Outcome(symbol, Action.NOTHING, obstacle, decision.signal_id)
 
 
+class Worth(Enum):
+    """What an outcome is worth: nothing, being counted, or being written down as well."""
+
+    NOTHING = auto()
+    COUNTING = auto()
+    WRITING = auto()
+
+
 class OutcomeLog:
     """The last outcome of each symbol, and how often each reason was given.
 
@@ -46,12 +55,13 @@ class OutcomeLog:
         """The newest reason of each symbol."""
         return {symbol: outcome.reason for symbol, outcome in self._last.items()}
 
-    def note(self, outcome: Outcome) -> bool:
-        """Take an outcome; True when it is worth writing down: acted, or a changed reason."""
+    def note(self, outcome: Outcome) -> Worth:
+        """Take an outcome; it is written down when something was done or the reason is another."""
         before = self._last.get(outcome.symbol)
         if before == outcome:
-            return False
+            return Worth.NOTHING
         self._last[outcome.symbol] = outcome
         self._counts[outcome.reason] += 1
         acted = outcome.action is not Action.NOTHING
-        return acted or before is None or before.reason != outcome.reason
+        is_new = acted or before is None or before.reason != outcome.reason
+        return Worth.WRITING if is_new else Worth.COUNTING

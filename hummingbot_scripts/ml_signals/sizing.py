@@ -16,7 +16,6 @@ class Obstacle(StrEnum):
     NO_BALANCE = "not enough quote currency for the order and its fee"
     CLOSING = "position is closing already"
     LEFT_BEHIND = "position of an earlier run is not resolved"
-    STOPPING = "bot is stopping"
 
 
 @dataclass(frozen=True, slots=True)

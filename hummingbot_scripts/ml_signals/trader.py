@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,7 +19,7 @@ from .halting import HaltKeeper, Present
 from .journal import Journal
 from .links import ServerLinks
 from .ordering import Orders
-from .outcomes import Outcome, OutcomeLog, outcome_of
+from .outcomes import Outcome, OutcomeLog, Worth, outcome_of
 from .positions import PositionBook
 from .reconciliation import Adoption
 from .recovering import Recovery
@@ -88,9 +89,7 @@ class Trader:
         if why := self._flattening():
             self._flatten(why)
         self._risk = None
-        changed = [o for symbol in self.config.symbols if (o := self._consider(symbol))]
-        if changed:
-            self.parts.journal.add_outcomes(changed, self.parts.clock())
+        self._write_down([self._consider(symbol) for symbol in self.config.symbols])
 
     def settle(self, executor: Any) -> None:
         """Journal what has become of a position that its executor has let go of."""
@@ -188,13 +187,22 @@ class Trader:
             halts=self.parts.halts.active,
         )
 
-    def _consider(self, symbol: str) -> Outcome | None:
-        """Decide about a coin and act; return the outcome if it is worth writing down."""
+    def _consider(self, symbol: str) -> tuple[Worth, Outcome]:
+        """Decide about a coin and act; return what came of it, and what that is worth."""
         received = self.parts.links.signal(symbol)
         decision = self._decide(symbol, received)
         obstacle = self._carry_out(symbol, decision, received)
         outcome = outcome_of(symbol, decision, obstacle)
-        return outcome if self.outcomes.note(outcome) else None
+        return self.outcomes.note(outcome), outcome
+
+    def _write_down(self, noted: Sequence[tuple[Worth, Outcome]]) -> None:
+        written = [outcome for worth, outcome in noted if worth is Worth.WRITING]
+        counted = [outcome.reason for worth, outcome in noted if worth is Worth.COUNTING]
+        now = self.parts.clock()
+        if written:
+            self.parts.journal.add_outcomes(written, now)
+        if counted:
+            self.parts.journal.count_reasons(counted, now)
 
     def _decide(self, symbol: str, received: ReceivedSignal | None) -> Decision:
         if self._risk is None:

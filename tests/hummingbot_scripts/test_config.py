@@ -130,6 +130,7 @@ def test_an_unknown_setting_is_refused() -> None:
         ("models", ["a b"]),
         ("models", ["a@xyz"]),
         ("max_losses_in_row", 0),
+        ("max_losses_in_row", 101),
         ("risk_per_trade", 1),
         ("quote_size", float("nan")),
         ("max_exposure_quote", float("inf")),

@@ -1,5 +1,5 @@
 from hummingbot_scripts.ml_signals.journal import Journal
-from hummingbot_scripts.ml_signals.outcomes import Outcome, OutcomeLog, outcome_of
+from hummingbot_scripts.ml_signals.outcomes import Outcome, OutcomeLog, Worth, outcome_of
 from hummingbot_scripts.ml_signals.rules import Action, Decision, Reason
 from hummingbot_scripts.ml_signals.sizing import Obstacle
 
@@ -17,12 +17,13 @@ def test_a_reason_that_lasts_many_ticks_counts_once_a_signal() -> None:
     assert log.last_reasons == {"BTC-USD": Reason.NOT_UP}
 
 
-def test_only_what_is_new_is_worth_writing_down() -> None:
+def test_only_what_is_new_is_worth_writing_down_and_a_new_signal_worth_counting() -> None:
     log = OutcomeLog()
-    assert log.note(_outcome(Reason.NOT_UP, 1))
-    assert not log.note(_outcome(Reason.NOT_UP, 2))
-    assert log.note(_outcome(Reason.LOW_CONFIDENCE, 3))
-    assert log.note(_outcome(Reason.CONFIDENT_UP, 4, Action.ENTER))
+    assert log.note(_outcome(Reason.NOT_UP, 1)) is Worth.WRITING
+    assert log.note(_outcome(Reason.NOT_UP, 1)) is Worth.NOTHING
+    assert log.note(_outcome(Reason.NOT_UP, 2)) is Worth.COUNTING
+    assert log.note(_outcome(Reason.LOW_CONFIDENCE, 3)) is Worth.WRITING
+    assert log.note(_outcome(Reason.CONFIDENT_UP, 4, Action.ENTER)) is Worth.WRITING
 
 
 def test_what_was_in_the_way_replaces_the_decision() -> None:
