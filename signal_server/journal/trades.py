@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from signal_server.journal.exact import written
-from signal_server.journal.journal import Journal, from_text, to_text
+from signal_server.journal.journal import Journal, to_text
 from signal_server.journal.performance import refresh_days
 
 _INSERT_EVENT = """
@@ -80,28 +80,6 @@ class TradeEvent:
     holding_s: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PositionRecord:
-    """One position: its entry, and its exit once there is one. Money in quote currency."""
-
-    position_id: str
-    bot_id: str
-    mode: str
-    symbol: str
-    entered_at: datetime | None
-    entry_price: float | None
-    amount: float | None
-    exited_at: datetime | None
-    exit_price: float | None
-    exit_reason: str | None
-    fees: float
-    slippage_bps: float | None
-    pnl: float | None
-    prediction_id: int | None
-    confidence: float | None
-    complete: bool
-
-
 def record_trade_events(journal: Journal, events: Sequence[TradeEvent], now: datetime) -> None:
     """Store all events or none; one that was stored before changes nothing.
 
@@ -110,24 +88,6 @@ def record_trade_events(journal: Journal, events: Sequence[TradeEvent], now: dat
     with journal.transaction():
         days = {day for event in events for day in _record(journal, event, now)}
         refresh_days(journal, days)
-
-
-def read_positions(journal: Journal, limit: int | None = None) -> list[PositionRecord]:
-    """Return the newest `limit` positions (all by default), oldest first.
-
-    Orders that never filled (canceled or failed before any fill) are left out.
-    """
-    rows = journal.query(
-        "SELECT * FROM hummingbot_trades WHERE (bot_id, position_id) IN ("
-        " SELECT bot_id, position_id FROM hummingbot_trades GROUP BY bot_id, position_id"
-        " HAVING max(filled_at) IS NOT NULL ORDER BY min(created_at) DESC LIMIT ?"
-        ") ORDER BY created_at, id",
-        (-1 if limit is None else limit,),
-    )
-    positions: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        positions.setdefault((row["bot_id"], row["position_id"]), []).append(row)
-    return [_position(orders) for orders in positions.values()]
 
 
 def _record(journal: Journal, event: TradeEvent, now: datetime) -> Iterable[date]:
@@ -182,46 +142,3 @@ def _real(value: Decimal | None) -> float | None:
 
 def _exact(value: Decimal | None) -> str | None:
     return None if value is None else written(value)
-
-
-def _position(orders: list[dict[str, Any]]) -> PositionRecord:
-    entries = [order for order in orders if not order["is_exit"] and order["filled_at"]]
-    exits = [order for order in orders if order["is_exit"] and order["filled_at"]]
-    first = orders[0]
-    return PositionRecord(
-        position_id=first["position_id"],
-        bot_id=first["bot_id"],
-        mode=first["mode"],
-        symbol=first["symbol"],
-        entered_at=_first_fill(entries),
-        entry_price=_average_price(entries),
-        amount=_total(entries, "amount"),
-        exited_at=_last_fill(exits),
-        exit_price=_average_price(exits),
-        exit_reason=next((order["exit_reason"] for order in reversed(exits)), None),
-        fees=_total(orders, "fees") or 0.0,
-        slippage_bps=_total(entries + exits, "slippage_bps"),
-        pnl=_total(exits, "pnl"),
-        prediction_id=first["prediction_id"],
-        confidence=first["confidence"],
-        complete=bool(entries) and any(order["status"] == OrderStatus.FILLED for order in exits),
-    )
-
-
-def _first_fill(orders: list[dict[str, Any]]) -> datetime | None:
-    return from_text(min(order["filled_at"] for order in orders)) if orders else None
-
-
-def _last_fill(orders: list[dict[str, Any]]) -> datetime | None:
-    return from_text(max(order["filled_at"] for order in orders)) if orders else None
-
-
-def _total(orders: list[dict[str, Any]], column: str) -> float | None:
-    known = [order[column] for order in orders if order[column] is not None]
-    return sum(known) if known else None
-
-
-def _average_price(orders: list[dict[str, Any]]) -> float | None:
-    priced = [order for order in orders if order["price"] is not None and order["amount"]]
-    amount = sum(order["amount"] for order in priced)
-    return sum(order["price"] * order["amount"] for order in priced) / amount if amount else None

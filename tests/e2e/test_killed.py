@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from hummingbot_scripts.ml_signals.journal import Journal as BotJournal
-from signal_server.journal.trades import read_positions
 from tests.e2e.test_trades import (
     EXPIRING,
     PROFITABLE,
@@ -17,6 +16,7 @@ from tests.e2e.test_trades import (
     enter_all,
     eventually,
     exit_reasons,
+    logged_positions,
     trading,
 )
 
@@ -30,7 +30,7 @@ async def test_a_killed_bot_finds_its_positions_and_leaves_them_as_planned(
     prices = ScriptedPrices()
     async with trading(mode, tmp_path, prices) as run:
         await enter_all(run)
-        entered = {p.symbol: p.entry_price for p in read_positions(run.publisher.journal)}
+        entered = {p.symbol: p.entry_price for p in logged_positions(run)}
         run.bot.kill()
         prices.move(STOPPED, -0.04)
         await run.bot.start("conf_e2e.yml")
@@ -38,7 +38,7 @@ async def test_a_killed_bot_finds_its_positions_and_leaves_them_as_planned(
         prices.move(PROFITABLE, +0.04)
         await eventually(lambda: len(exit_reasons(run)) == len(SYMBOLS), run.bot, "the exits")
         await run.bot.stop()
-        positions = read_positions(run.publisher.journal)
+        positions = logged_positions(run)
         assert exit_reasons(run) == {
             STOPPED: "STOP_LOSS",
             PROFITABLE: "TAKE_PROFIT",

@@ -21,7 +21,7 @@ from market_sim.trials.bot import Bot, write_config
 from market_sim.trials.publisher import Publisher, publishing
 from signal_server.core.clock import utc_now
 from signal_server.core.domain import Direction
-from signal_server.journal.trades import read_positions
+from signal_server.journal.orders import BotPosition, Wanted, newest_positions
 from tools.hummingbot_home import build_home
 
 pytestmark = pytest.mark.e2e
@@ -34,6 +34,7 @@ START_BALANCE = Decimal(10_000)
 TIME_LIMIT_S = 45
 SIGNAL_VALID_S = 150
 PATIENCE_S = 300
+EXACT = Decimal("1e-12")
 TEST_KEYS = {
     "kraken_api_key": TEST_KEY,
     "kraken_secret_key": TEST_SECRET,
@@ -96,20 +97,24 @@ async def enter_all(run: Run) -> None:
         publisher.publish(symbol, Direction.UP, START_PRICES[symbol], SIGNAL_VALID_S)
 
     def entered() -> bool:
-        held = {p.symbol for p in read_positions(publisher.journal) if p.entered_at}
-        return held == set(SYMBOLS)
+        return {p.symbol for p in logged_positions(run)} == set(SYMBOLS)
 
     await eventually(entered, run.bot, "the entries")
 
 
+def logged_positions(run: Run) -> list[BotPosition]:
+    """Return what the server's trade log says."""
+    return newest_positions(run.publisher.journal, Wanted())
+
+
 def exit_reasons(run: Run) -> dict[str, str | None]:
     """Return why each complete position was left."""
-    return {p.symbol: p.exit_reason for p in read_positions(run.publisher.journal) if p.complete}
+    return {p.symbol: p.exit_reason for p in logged_positions(run) if p.closed}
 
 
 def check(run: Run, mode: str) -> None:
     """Each coin was traded once, left for its reason, and the money adds up."""
-    positions = read_positions(run.publisher.journal)
+    positions = logged_positions(run)
     by_symbol = {position.symbol: position for position in positions}
     assert len(positions) == len(by_symbol) == len(SYMBOLS)
     assert exit_reasons(run) == {
@@ -123,8 +128,8 @@ def check(run: Run, mode: str) -> None:
     assert {order["mode"] for order in orders} == {mode}
     for position in positions:
         gain = (position.exit_price - position.entry_price) * position.amount - position.fees
-        assert position.pnl == pytest.approx(gain, abs=1e-6)
-        assert position.fees == pytest.approx(0.0026 * 200, rel=0.05)
+        assert position.pnl == pytest.approx(gain, abs=EXACT)
+        assert position.fees == pytest.approx(Decimal("0.52"), rel=Decimal("0.05"))
     assert by_symbol[STOPPED].pnl < 0 < by_symbol[PROFITABLE].pnl
 
 
@@ -165,9 +170,9 @@ def check_ledger(run: Run) -> None:
     assert len(run.exchange.orders) == 2 * len(SYMBOLS)
     held = {asset for asset, amount in run.exchange.balances.items() if amount}
     assert held == {"ZUSD"}
-    gained = float(run.exchange.balances["ZUSD"] - START_BALANCE)
-    logged = sum(position.pnl or 0.0 for position in read_positions(run.publisher.journal))
-    assert logged == pytest.approx(gained, abs=0.01)
+    gained = run.exchange.balances["ZUSD"] - START_BALANCE
+    logged = sum(position.pnl or Decimal(0) for position in logged_positions(run))
+    assert logged == pytest.approx(gained, abs=EXACT)
 
 
 def check_paper_account(run: Run) -> None:
@@ -176,8 +181,8 @@ def check_paper_account(run: Run) -> None:
     assert not run.exchange.orders
     assert len(account.orders) == 2 * len(SYMBOLS)
     assert {asset for asset, amount in account.balances.items() if amount} == {"USD"}
-    logged = sum(position.pnl or 0.0 for position in read_positions(run.publisher.journal))
-    assert logged == pytest.approx(float(account.balances["USD"] - START_BALANCE), abs=1e-6)
+    logged = sum(position.pnl or Decimal(0) for position in logged_positions(run))
+    assert logged == pytest.approx(account.balances["USD"] - START_BALANCE, abs=EXACT)
 
 
 @pytest.mark.parametrize("mode", ["paper", "live"])

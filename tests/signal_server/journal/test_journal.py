@@ -19,6 +19,7 @@ from signal_server.core.domain import Direction
 from signal_server.core.errors import JournalError
 from signal_server.journal.health import Metric, newest_metrics, record_metrics
 from signal_server.journal.journal import Journal
+from signal_server.journal.orders import Wanted, newest_positions
 from signal_server.journal.outcomes import fill_outcomes, outcome_class
 from signal_server.journal.performance import read_days
 from signal_server.journal.predictions import (
@@ -30,7 +31,6 @@ from signal_server.journal.predictions import (
 from signal_server.journal.trades import (
     OrderStatus,
     TradeEvent,
-    read_positions,
     record_trade_events,
 )
 from signal_server.labels import classes, make_labels
@@ -227,37 +227,18 @@ def test_a_days_accuracy_follows_the_outcomes(journal: Journal) -> None:
 
 def test_an_entry_and_its_exit_become_one_complete_position(journal: Journal) -> None:
     record_trade_events(journal, [event(signal_id=7, confidence=0.61), closing()], NOON)
-    (position,) = read_positions(journal)
-    assert position.complete
-    assert (position.entry_price, position.exit_price) == (100.1, 103.0)
+    (position,) = newest_positions(journal, Wanted())
+    assert position.closed
+    assert (position.entry_price, position.exit_price) == (Decimal("100.1"), Decimal(103))
     assert position.exit_reason == "TAKE_PROFIT"
-    assert position.fees == pytest.approx(0.52)
-    assert (position.pnl, position.prediction_id) == (2.38, 7)
-
-
-def test_an_open_position_is_listed_as_incomplete(journal: Journal) -> None:
-    record_trade_events(journal, [event()], NOON)
-    (position,) = read_positions(journal)
-    assert not position.complete
-    assert position.exited_at is None
+    assert position.fees == Decimal("0.52")
+    assert (position.pnl, position.signal_id) == (Decimal("2.38"), 7)
 
 
 def test_an_order_that_never_filled_is_no_position(journal: Journal) -> None:
     failed = event(status=OrderStatus.FAILED, filled_at=None, price=None, fee_quote=None)
     record_trade_events(journal, [failed], NOON)
-    assert read_positions(journal) == []
-
-
-def test_the_newest_positions_are_kept_when_limited(journal: Journal) -> None:
-    for number in range(5):
-        opened = event(
-            event_id=f"e{number}",
-            order_id=f"o{number}",
-            position_id=f"p{number}",
-            created_at=NOON + timedelta(seconds=number),
-        )
-        record_trade_events(journal, [opened], NOON)
-    assert [found.position_id for found in read_positions(journal, 2)] == ["p3", "p4"]
+    assert newest_positions(journal, Wanted()) == []
 
 
 def test_an_exit_in_two_orders_is_averaged_and_added_up(journal: Journal) -> None:
@@ -271,9 +252,9 @@ def test_an_exit_in_two_orders_is_averaged_and_added_up(journal: Journal) -> Non
     )
     rest = closing(sequence=4, amount=Decimal("0.75"))
     record_trade_events(journal, [event(), part, rest], NOON)
-    (position,) = read_positions(journal)
-    assert position.exit_price == pytest.approx(102.0)
-    assert position.pnl == pytest.approx(1.38)
+    (position,) = newest_positions(journal, Wanted())
+    assert position.exit_price == Decimal(102)
+    assert position.pnl == Decimal("1.38")
     (day,) = read_days(journal)
     assert (day["trades"], day["pnl"]) == (1, pytest.approx(1.38))
 

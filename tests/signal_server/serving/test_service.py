@@ -2,6 +2,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import grpc
@@ -11,7 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 from signal_server.core.errors import ServerError
-from signal_server.journal.trades import read_positions
+from signal_server.journal.orders import Wanted, newest_positions
 from signal_server.serving.hub import Hub
 from signal_server.serving.server import SIGNAL_SERVICE
 from tests.signal_server.serving.wire_events import wire_event
@@ -214,9 +215,9 @@ async def test_trades_are_stored_once_however_often_they_are_sent(world: World) 
         for _ in range(3):
             answer = await client.trading.ReportTrades(request)
             assert list(answer.acknowledged_event_ids) == ["e0", "e1"]
-    (position,) = read_positions(world.journal)
-    assert position.complete
-    assert position.pnl == -2.38
+    (position,) = newest_positions(world.journal, Wanted())
+    assert position.closed
+    assert position.pnl == Decimal("-2.38")
 
 
 async def test_a_bad_event_is_refused_by_name_and_nothing_of_its_batch_is_kept(
