@@ -19,6 +19,9 @@ from market_sim.trials.prices import coins
 from market_sim.trials.script import COINS, TIME_LIMIT_S, script_of
 from market_sim.trials.site import Plan, running_site
 
+GIVE_UP = 3
+"""So many rounds that did not end, and no more are tried."""
+
 
 @dataclass(slots=True)
 class Rounds:
@@ -83,7 +86,7 @@ async def run_rounds(
     numbers = iter(number for number in range(wanted) if number not in done.points)
 
     async def work() -> None:
-        while len(done.all) < wanted:
+        while len(done.all) < wanted and len(done.broken) < GIVE_UP:
             number = next(numbers)
             try:
                 done.points[number] = await play(done.seed, number)

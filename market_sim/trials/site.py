@@ -135,7 +135,7 @@ def settings_of(plan: Plan, server: str) -> dict[str, Any]:
         "max_exposure_quote": _UNBOUNDED,
         "max_daily_loss_share": 0.99,
         "max_daily_loss_quote": _UNBOUNDED,
-        "max_losses_in_row": _UNBOUNDED,
+        "max_losses_in_row": 100,
         "max_orders_per_minute": _UNBOUNDED,
     } | dict(plan.settings)
 
