@@ -43,7 +43,7 @@ def page_of(trader: "Trader") -> StatusPage:
 
 def _problems(trader: "Trader") -> Iterator[str]:
     if not trader.recovery.settled:
-        yield f"Not settled since the start: {trader.recovery.problem}"
+        yield f"Not settled yet: {trader.recovery.problem or 'the exchange is being asked'}"
     if trader.parts.journal.problem:
         yield trader.parts.journal.problem
     for symbol, executor in trader.parts.desk:

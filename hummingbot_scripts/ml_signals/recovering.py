@@ -43,7 +43,7 @@ class Recovery:
         self._clock = clock
         self._reported: set[Difference] = set()
         self.settled = False
-        self.problem = "the exchange was not asked yet"
+        self.problem = ""
 
     async def run(self) -> None:
         """Look again and again until everything is settled."""

@@ -97,6 +97,8 @@ class Trader:
         kept = executor.close_type is not None and executor.close_type.name == "POSITION_HOLD"
         left = self._book.open_amount(position_id)
         state = settled_state(left, self.parts.exchange.min_size(symbol), kept=kept)
+        if not executor.settled:  # an order of it may still land
+            state = PositionState.UNRESOLVED
         reason = self.reason_of(executor) if state is PositionState.CLOSED else None
         self._book.finished(position_id, state, reason)
         self.money_moved()

@@ -181,7 +181,7 @@ def test_a_signal_is_acted_on_once(make_bot: Make) -> None:
         (lambda bot: setattr(bot.exchange, "thin", True), "book is too thin for the size"),
         (
             lambda bot: setattr(bot.trader.recovery, "settled", False),
-            "halted",
+            "position of an earlier run is not resolved",
         ),
     ],
 )
