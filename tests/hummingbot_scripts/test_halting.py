@@ -1,9 +1,9 @@
-"""Halts over ticks and restarts, with a real journal and real positions."""
+"""The keeper of the halts: what it reads from the journal, and what outlives a restart."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +11,7 @@ from hummingbot_scripts.ml_signals.control import LiveHealth
 from hummingbot_scripts.ml_signals.events import Sender
 from hummingbot_scripts.ml_signals.halting import HaltKeeper, Present
 from hummingbot_scripts.ml_signals.journal import Journal
-from hummingbot_scripts.ml_signals.positions import PositionBook
+from hummingbot_scripts.ml_signals.positions import PositionBook, Submission
 from hummingbot_scripts.ml_signals.rules import ExitReason, HaltConfig, HaltKind
 from hummingbot_scripts.ml_signals.trades import (
     Fill,
@@ -19,186 +19,170 @@ from hummingbot_scripts.ml_signals.trades import (
     OrderStatus,
     Position,
     PositionState,
-    Submission,
 )
 
-CONFIG = HaltConfig(max_losses_in_row=2, loss_streak_pause_s=3600)
-GOOD = LiveHealth("m v", known_outcomes=100, accuracy=0.6, drift_halt=False, drift_reason="")
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+ONE = Decimal(1)
 
 
-@dataclass
-class Bot:
-    """What of a bot the halts need; `restart` kills it and starts it again."""
+class Scene:
+    """A bot's journal whose positions win or lose as the test says."""
 
-    path: Path
-    now: datetime
-    config: HaltConfig = CONFIG
-    count: int = 0
-    facts: dict[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._open()
-
-    def restart(self) -> None:
-        self.journal.close()
-        self._open()
-
-    def _open(self) -> None:
-        self.journal = Journal(self.path)
+    def __init__(self, journal: Journal, now: datetime) -> None:
+        self.journal = journal
+        self.now = now
+        self.count = 0
         sender = Sender("test", "paper", "kraken_paper_trade")
-        self.book = PositionBook(self.journal, sender, lambda: self.now, lambda: None)
-        self.keeper = HaltKeeper(self.journal, self.book, self.config)
+        self.book = PositionBook(journal, sender, lambda: self.now, lambda: None)
+        self.config = HaltConfig()
+        self.keeper = self.restart()
 
-    def earns(self, quote: int) -> None:
-        """Open and close a position that earns so much."""
+    def restart(self) -> HaltKeeper:
+        self.keeper = HaltKeeper(self.journal, self.book, self.config)
+        return self.keeper
+
+    def close(self, gain: int) -> None:
+        """Buy a coin at 100 and sell it for `gain` more."""
         self.count += 1
-        name, amount = f"p{self.count}", Decimal(1)
-        self.book.opened(
-            Position(name, "BTC-USD", self.count, Decimal(1), Decimal(1000), amount, self.now)
-        )
-        for side, price in ((OrderSide.BUY, 1000), (OrderSide.SELL, 1000 + quote)):
-            order = f"{name}{side}"
-            self.book.submitted(Submission(order, "BTC-USD", side, "MARKET", amount, None))
-            fill = Fill(order, order, Decimal(price), amount, Decimal(0), self.now)
-            self.book.filled(fill, ExitReason.STOP_LOSS)
-            self.book.ended(order, OrderStatus.FILLED)
-        self.book.finished(name, PositionState.CLOSED, ExitReason.STOP_LOSS)
+        name = f"p{self.count}"
+        start = Position(name, "BTC-USD", self.count, ONE, Decimal(100), ONE, self.now)
+        self.book.opened(start)
+        self._trade(f"b{name}", OrderSide.BUY, 100)
+        self._trade(f"s{name}", OrderSide.SELL, 100 + gain)
+        self.book.finished(name, PositionState.CLOSED, ExitReason.TIME_LIMIT)
         self.keeper.results_changed()
 
-    def later(self, **duration: float) -> None:
-        self.now += timedelta(**duration)
+    def _trade(self, order_id: str, side: OrderSide, price: int) -> None:
+        self.book.submitted(Submission(order_id, "BTC-USD", side, "MARKET", ONE, Decimal(100)))
+        fill = Fill(order_id, f"t{order_id}", Decimal(price), ONE, Decimal(0), self.now)
+        self.book.filled(fill, ExitReason.TIME_LIMIT if side is OrderSide.SELL else None)
+        self.book.ended(order_id, OrderStatus.FILLED)
 
-    def kinds(self, **changes: object) -> set[HaltKind]:
-        """Tick once; return the halts in force."""
-        present = {
-            "now": self.now,
-            "open_pnl": Decimal(0),
-            "capital": Decimal(1000),
-            "health": GOOD,
-            "error": "",
-            "unsettled": "",
-            "resumed_at": None,
-        }
-        self.keeper.update(Present(**(present | changes)))  # type: ignore[arg-type]
-        return {halt.kind for halt in self.keeper.active}
+    def look(self, after: timedelta = timedelta(0), **changes: Any) -> list[HaltKind]:
+        """Look at the halts some time later; return those in force."""
+        self.now += after
+        present = Present(
+            now=self.now,
+            open_pnl=Decimal(0),
+            capital=Decimal(1000),
+            health=None,
+            error="",
+            unsettled="",
+            resumed_at=None,
+        )
+        self.keeper.update(replace(present, **changes))
+        return [halt.kind for halt in self.keeper.active]
 
 
 @pytest.fixture
-def bot(tmp_path: Path, now: datetime) -> Bot:
-    return Bot(tmp_path / "bot.sqlite", now)
+def scene(journal: Journal, now: datetime) -> Scene:
+    return Scene(journal, now)
 
 
-def test_nothing_halts_at_first(bot: Bot) -> None:
-    assert bot.kinds() == set()
+def test_nothing_halts_a_bot_that_has_done_nothing(scene: Scene) -> None:
+    assert scene.look() == []
 
 
-def test_the_days_loss_halts_over_a_restart_until_the_next_day(bot: Bot) -> None:
-    bot.kinds()
-    bot.earns(-50)
-    assert bot.kinds() == {HaltKind.DAILY_LOSS}
-    bot.restart()
-    assert bot.kinds(capital=None) == {HaltKind.DAILY_LOSS}
-    bot.later(hours=12)
-    assert bot.kinds() == set()
+def test_the_days_loss_halts_until_midnight_over_restarts(scene: Scene) -> None:
+    scene.close(-50)
+    assert scene.look() == [HaltKind.DAILY_LOSS]
+    scene.restart()
+    assert [halt.kind for halt in scene.keeper.active] == [HaltKind.DAILY_LOSS]
+    assert scene.look(11 * HOUR, open_pnl=Decimal(500)) == [HaltKind.DAILY_LOSS]
+    assert scene.look(HOUR) == []
 
 
-def test_closed_and_open_losses_add_up(bot: Bot) -> None:
-    bot.earns(-30)
-    assert bot.kinds(open_pnl=Decimal("-19.99")) == set()
-    assert bot.kinds(open_pnl=Decimal(-20)) == {HaltKind.DAILY_LOSS}
+def test_open_positions_count_for_the_day(scene: Scene) -> None:
+    scene.close(-20)
+    assert scene.look(open_pnl=Decimal(-29)) == []
+    assert scene.look(open_pnl=Decimal(-30)) == [HaltKind.DAILY_LOSS]
 
 
-def test_the_capital_of_the_days_start_holds_all_day_and_over_a_restart(bot: Bot) -> None:
-    bot.kinds(capital=Decimal(200))
-    assert bot.keeper.day_loss_limit == 20
-    bot.restart()
-    bot.kinds(capital=Decimal(100))
-    assert bot.keeper.day_loss_limit == 20
-    bot.later(days=1)
-    bot.kinds(capital=Decimal(100))
-    assert bot.keeper.day_loss_limit == 10
+def test_a_gain_of_the_day_makes_room_for_a_loss(scene: Scene) -> None:
+    scene.close(20)
+    assert scene.look(open_pnl=Decimal(-69)) == []
 
 
-def test_while_the_capital_is_not_known_the_amount_alone_is_the_limit(bot: Bot) -> None:
-    bot.kinds(capital=None)
-    assert bot.keeper.day_loss_limit == 50
-    bot.kinds(capital=Decimal(100))
-    assert bot.keeper.day_loss_limit == 10
+def test_the_share_is_of_the_capital_at_the_days_start(scene: Scene) -> None:
+    scene.look(capital=Decimal(300))
+    scene.restart()
+    assert scene.look(capital=Decimal(1000), open_pnl=Decimal(-29)) == []
+    assert scene.look(capital=Decimal(1000), open_pnl=Decimal(-30)) == [HaltKind.DAILY_LOSS]
 
 
-def test_yesterdays_loss_does_not_count_today(bot: Bot) -> None:
-    bot.earns(-49)
-    bot.kinds()
-    bot.later(days=1)
-    bot.earns(-2)
-    assert HaltKind.DAILY_LOSS not in bot.kinds()
-    assert bot.keeper.facts.day_pnl == -2
+def test_without_a_known_capital_the_amount_holds(scene: Scene) -> None:
+    assert scene.look(capital=None, open_pnl=Decimal(-49)) == []
+    assert scene.look(capital=None, open_pnl=Decimal(-50)) == [HaltKind.DAILY_LOSS]
+    assert scene.keeper.day_loss_limit == 50
 
 
-def test_a_streak_pauses_over_a_restart_and_losses_are_counted_anew_after_it(bot: Bot) -> None:
-    bot.earns(-1)
-    bot.earns(-1)
-    assert bot.kinds() == {HaltKind.LOSS_STREAK}
-    bot.restart()
-    bot.later(seconds=3599)
-    assert bot.kinds() == {HaltKind.LOSS_STREAK}
-    bot.later(seconds=1)
-    assert bot.kinds() == set()
-    bot.later(seconds=1)
-    bot.earns(-1)
-    assert bot.kinds() == set()
-    bot.restart()
-    bot.earns(-1)
-    assert bot.kinds() == {HaltKind.LOSS_STREAK}
+def test_five_losses_in_a_row_pause_for_a_day_and_then_count_anew(scene: Scene) -> None:
+    for _ in range(4):
+        scene.close(-1)
+        assert scene.look() == []
+    scene.close(-1)
+    assert scene.look() == [HaltKind.LOSS_STREAK]
+    assert scene.look(DAY - HOUR) == [HaltKind.LOSS_STREAK]
+    assert scene.look(HOUR) == []
+    scene.now += HOUR
+    scene.close(-1)
+    assert scene.look() == []
+    scene.restart()
+    assert scene.look() == []
+    assert scene.keeper.facts.losses_in_row == 1
 
 
-def test_a_profit_breaks_a_streak(bot: Bot) -> None:
-    for quote in (-1, 1, -1):
-        bot.earns(quote)
-    assert bot.kinds() == set()
+def test_a_gain_ends_the_count_of_losses(scene: Scene) -> None:
+    for gain in (-1, -1, -1, -1, 1, -1):
+        scene.close(gain)
+    assert scene.look() == []
+    assert scene.keeper.facts.losses_in_row == 1
 
 
-def test_an_order_to_resume_ends_a_streak_for_good(bot: Bot) -> None:
-    bot.earns(-1)
-    bot.earns(-1)
-    bot.kinds()
-    bot.later(minutes=1)
-    assert bot.kinds(resumed_at=bot.now) == set()
-    bot.restart()
-    assert bot.kinds() == set()
+def test_an_order_to_resume_ends_a_streak_and_it_stays_ended(scene: Scene) -> None:
+    for _ in range(5):
+        scene.close(-1)
+    assert scene.look() == [HaltKind.LOSS_STREAK]
+    resumed_at = scene.now + HOUR
+    assert scene.look(2 * HOUR, resumed_at=resumed_at) == []
+    scene.restart()
+    assert scene.look(HOUR) == []
 
 
-def test_an_error_halts_over_a_restart_until_a_person_resumes(bot: Bot) -> None:
-    assert bot.kinds(error="disk full") == {HaltKind.CRITICAL_ERROR}
-    bot.restart()
-    assert bot.kinds() == {HaltKind.CRITICAL_ERROR}
-    bot.later(minutes=1)
-    assert bot.kinds(resumed_at=bot.now) == set()
-
-
-@pytest.mark.parametrize(
-    ("health", "kind"),
-    [
-        (LiveHealth("m v", 100, 0.44, drift_halt=False, drift_reason=""), HaltKind.LIVE_ACCURACY),
-        (LiveHealth("m v", 100, 0.60, drift_halt=True, drift_reason=""), HaltKind.DRIFT),
-    ],
-)
-def test_a_bad_model_halts_until_the_server_says_that_it_is_good(
-    bot: Bot, health: LiveHealth, kind: HaltKind
+def test_the_servers_word_on_accuracy_and_drift_halts_and_its_silence_ends_nothing(
+    scene: Scene,
 ) -> None:
-    assert bot.kinds(health=health) == {kind}
-    bot.restart()
-    assert bot.kinds(health=None) == {kind}
-    assert bot.kinds(health=GOOD) == set()
+    poor = LiveHealth("direction-2h v", 50, 0.44, drift_halt=True, drift_reason="")
+    both = [HaltKind.LIVE_ACCURACY, HaltKind.DRIFT]
+    assert scene.look(health=poor) == both
+    assert scene.keeper.active[1].why
+    scene.restart()
+    assert scene.look(HOUR) == both
+    good = replace(poor, accuracy=0.45, drift_halt=False)
+    assert scene.look(health=good) == []
 
 
-def test_an_unsettled_account_halts_until_it_is_settled(bot: Bot) -> None:
-    assert bot.kinds(unsettled="0.1 BTC are missing") == {HaltKind.UNSETTLED}
-    assert bot.keeper.active[0].why == "0.1 BTC are missing"
-    assert bot.kinds() == set()
+def test_an_error_halts_over_a_restart_until_a_person_resumes(scene: Scene) -> None:
+    assert scene.look(error="KeyError: 'x'") == [HaltKind.CRITICAL_ERROR]
+    scene.restart()
+    assert scene.look(HOUR) == [HaltKind.CRITICAL_ERROR]
+    assert scene.look(HOUR, resumed_at=scene.now) == []
 
 
-def test_each_halt_is_told_once(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unsettled_account_halts_until_it_is_settled(scene: Scene) -> None:
+    assert scene.look(unsettled="BTC-USD: less than was bought") == [HaltKind.UNSETTLED]
+    assert scene.look(HOUR) == []
+
+
+def test_each_beginning_and_end_is_logged_once(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     for _ in range(3):
-        bot.kinds(error="disk full")
-    assert sum("HALT CRITICAL_ERROR: disk full" in line for line in caplog.messages) == 1
+        scene.look(unsettled="a difference")
+    for _ in range(3):
+        scene.look()
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert said[0].startswith("HALT UNSETTLED: a difference; it ends when")
+    assert said[1] == "The halt UNSETTLED has ended."

@@ -150,3 +150,20 @@ def test_a_day_whose_midnight_comes_twice_begins_at_the_first() -> None:
     """Havana set its clocks from 1:00 back to 0:00 on 2 November 2025."""
     second = datetime(2025, 11, 2, 5, 30, tzinfo=UTC)
     assert day_start(second, "America/Havana") == datetime(2025, 11, 2, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("moment", "hours"),
+    [
+        (datetime(2026, 3, 28, 12, tzinfo=UTC), 24),
+        (datetime(2026, 3, 29, 12, tzinfo=UTC), 23),
+        (datetime(2026, 10, 25, 12, tzinfo=UTC), 25),
+    ],
+)
+def test_a_day_on_which_clocks_change_is_an_hour_shorter_or_longer(
+    moment: datetime, hours: int
+) -> None:
+    began, ends = day_start(moment, "Europe/Berlin"), next_day(moment, "Europe/Berlin")
+    assert ends - began == timedelta(hours=hours)
+    assert day_start(ends - timedelta(microseconds=1), "Europe/Berlin") == began
+    assert day_start(ends, "Europe/Berlin") == ends
