@@ -152,13 +152,20 @@ class PositionBook:
 
         An entry that is under way counts with all that it is to cost.
         """
-        return sum((self._cost_of_open(position_id) for position_id in self._held.values()), ZERO)
+        return sum((self._cost_at_most(position_id) for position_id in self._held.values()), ZERO)
 
-    def _cost_of_open(self, position_id: str) -> Decimal:
+    def invested(self) -> Decimal:
+        """Return what has been paid for the coins that are held now, without fees."""
+        return sum((self._cost_so_far(position_id) for position_id in self._held.values()), ZERO)
+
+    def _cost_at_most(self, position_id: str) -> Decimal:
+        cost = self._cost_so_far(position_id)
+        return max(cost, self._planned_cost(position_id)) if self._buys(position_id) else cost
+
+    def _cost_so_far(self, position_id: str) -> Decimal:
         entry = self.entry(position_id)
         left = max(self.open_amount(position_id), ZERO)
-        cost = entry.quote * left / entry.amount if entry.amount else ZERO
-        return max(cost, self._planned_cost(position_id)) if self._buys(position_id) else cost
+        return entry.quote * left / entry.amount if entry.amount else ZERO
 
     def _planned_cost(self, position_id: str) -> Decimal:
         position = self._journal.position(position_id)

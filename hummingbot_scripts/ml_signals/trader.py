@@ -67,6 +67,7 @@ class Trader:
         self._entered: deque[datetime] = deque()
         self._started_at = parts.clock()
         self._exposure: Decimal | None = None
+        self._invested: Decimal | None = None
         self._risk: RiskState | None = None
         self._trailing: dict[str, Decimal | None] = {}
         self._differences = ""
@@ -74,6 +75,7 @@ class Trader:
     async def recover(self) -> None:
         """Settle what nothing guards: what an earlier run left, or an executor let go of."""
         await self.recovery.run()
+        self.money_moved()
         found = self.parts.journal.open_differences()
         self._differences = "; ".join(f"{each.symbol}: {each.words}" for each in found)
 
@@ -112,7 +114,7 @@ class Trader:
 
     def money_moved(self) -> None:
         """Count what positions have cost and earned again: a fill has come, or one has ended."""
-        self._exposure = None
+        self._exposure = self._invested = None
         self.parts.halts.results_changed()
 
     def _note_trailing(self) -> None:
@@ -311,7 +313,9 @@ class Trader:
         if not self.parts.exchange.ready:
             return None
         balance = self.parts.exchange.quote_balance(self.config.symbols[0])
-        return balance + self._at_risk()
+        if self._invested is None:
+            self._invested = self._book.invested()
+        return balance + self._invested
 
     def _at_risk(self) -> Decimal:
         if self._exposure is None:

@@ -240,6 +240,7 @@ def test_an_entry_under_way_counts_with_all_that_it_is_to_cost(
     assert book.exposure() == planned
     book.ended("b1", OrderStatus.CANCELED)
     assert book.exposure() == 60
+    assert book.invested() == 60
 
 
 def test_what_an_unfinished_position_has_sold_counts_once_it_is_closed(

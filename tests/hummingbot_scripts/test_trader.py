@@ -17,9 +17,10 @@ from hummingbot_scripts.ml_signals.halting import HaltKeeper
 from hummingbot_scripts.ml_signals.journal import Journal
 from hummingbot_scripts.ml_signals.ordering import Orders
 from hummingbot_scripts.ml_signals.positions import PositionBook
-from hummingbot_scripts.ml_signals.rules import ControlMode
+from hummingbot_scripts.ml_signals.rules import ControlMode, ExitReason
 from hummingbot_scripts.ml_signals.sizing import Quote
 from hummingbot_scripts.ml_signals.trader import Parts, Trader
+from hummingbot_scripts.ml_signals.trades import PositionState
 
 COINS = [f"C{number}-USD" for number in range(10)]
 
@@ -160,6 +161,30 @@ def test_no_more_money_is_at_risk_in_one_tick_than_allowed(make_bot: Make) -> No
     bot.trader.tick()
     assert len(bot.desk.opened) == 4
     assert "as much money at risk as allowed" in bot.reasons()
+
+
+def test_sizes_by_volatility_do_not_count_planned_entries_as_capital(
+    make_bot: Make, make_signal: Any, now: datetime
+) -> None:
+    bot = make_bot(max_positions=5, max_exposure_quote=10_000, sizing="volatility")
+    for number, symbol in enumerate(COINS, start=1):
+        bot.links.signals[symbol] = receive(make_signal(number, symbol, bar_seconds=60), now)
+    bot.trader.tick()
+    held = [bot.trader.parts.book.held(symbol) for symbol in bot.desk.opened]
+    costs = [position.amount * Decimal(60_000) for position in held]
+    assert len(costs) == 5
+    assert all(Decimal(990) < cost <= Decimal(1000) for cost in costs)
+
+
+async def test_what_a_recovery_finds_counts_at_once(make_bot: Make) -> None:
+    bot = make_bot(max_positions=2)
+    bot.trader.tick()
+    assert bot.trader._at_risk() > 0
+    for symbol in list(bot.desk.opened):
+        book = bot.trader.parts.book
+        book.finished(book.held(symbol).position_id, PositionState.CLOSED, ExitReason.STOP_LOSS)
+    await bot.trader.recover()
+    assert bot.trader._at_risk() == 0
 
 
 def test_a_signal_is_acted_on_once(make_bot: Make) -> None:
