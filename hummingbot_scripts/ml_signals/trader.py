@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -247,7 +247,8 @@ class Trader:
 
     def _enter(self, received: ReceivedSignal, quote: Quote) -> Obstacle | Guard | None:
         rules = self._rules
-        amount = size_entry(entry_size(received.view, self._capital() or ZERO, rules), quote)
+        size = entry_size(received.view, self._capital() or ZERO, rules)
+        amount = size_entry(size, self._less_pending(quote))
         if isinstance(amount, Obstacle):
             return amount
         if guard := self._refuse(received, quote, amount):
@@ -312,10 +313,17 @@ class Trader:
         """Return the quote currency that the account has, with what held coins have cost."""
         if not self.parts.exchange.ready:
             return None
-        balance = self.parts.exchange.quote_balance(self.config.symbols[0])
+        return self.parts.exchange.quote_balance(self.config.symbols[0]) + self._paid()
+
+    def _paid(self) -> Decimal:
         if self._invested is None:
             self._invested = self._book.invested()
-        return balance + self._invested
+        return self._invested
+
+    def _less_pending(self, quote: Quote) -> Quote:
+        """Return a quote without the money that entries under way are going to spend."""
+        pending = (self._at_risk() - self._paid()) * (1 + quote.fee_share)
+        return replace(quote, available=quote.available - pending)
 
     def _at_risk(self) -> Decimal:
         if self._exposure is None:

@@ -32,13 +32,14 @@ class NotingExchange:
     name: str = "kraken"
     ready: bool = True
     thin: bool = False
+    available: Decimal = Decimal(100_000)
     distrusted: dict[str, str] = field(default_factory=dict)
 
     def quote(self, _symbol: str) -> Quote:
         return Quote(
             bid=Decimal(59_999),
             ask=Decimal(60_001),
-            available=Decimal(100_000),
+            available=self.available,
             fee_share=Decimal("0.0026"),
             lot=Decimal("1e-8"),
             min_size=Decimal("0.0001"),
@@ -174,6 +175,14 @@ def test_sizes_by_volatility_do_not_count_planned_entries_as_capital(
     costs = [position.amount * Decimal(60_000) for position in held]
     assert len(costs) == 5
     assert all(Decimal(990) < cost <= Decimal(1000) for cost in costs)
+
+
+def test_no_more_is_bought_in_one_tick_than_the_balance_pays(make_bot: Make) -> None:
+    bot = make_bot(max_positions=10)
+    bot.exchange.available = Decimal(120)
+    bot.trader.tick()
+    assert len(bot.desk.opened) == 2
+    assert "not enough quote currency for the order and its fee" in bot.reasons()
 
 
 async def test_what_a_recovery_finds_counts_at_once(make_bot: Make) -> None:
