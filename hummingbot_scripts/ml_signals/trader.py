@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ from .exits import exit_reason, settled_state
 from .halting import HaltKeeper, Present
 from .journal import Journal
 from .links import ServerLinks
+from .money import Money
 from .ordering import Orders
 from .outcomes import Outcome, OutcomeLog, Worth, outcome_of
 from .positions import PositionBook
@@ -63,11 +64,10 @@ class Trader:
         self.recovery = Recovery(parts.exchange, parts.book, self._adopt, parts.clock)
         self.error = ""
         self._book, self._desk = parts.book, parts.desk
+        self.money = Money(parts.exchange, parts.book, parts.desk, config.symbols[0])
         self._rules, self._guards = config.rules, config.guards
         self._entered: deque[datetime] = deque()
         self._started_at = parts.clock()
-        self._exposure: Decimal | None = None
-        self._invested: Decimal | None = None
         self._risk: RiskState | None = None
         self._trailing: dict[str, Decimal | None] = {}
         self._differences = ""
@@ -114,7 +114,7 @@ class Trader:
 
     def money_moved(self) -> None:
         """Count what positions have cost and earned again: a fill has come, or one has ended."""
-        self._exposure = self._invested = None
+        self.money.moved()
         self.parts.halts.results_changed()
 
     def _note_trailing(self) -> None:
@@ -140,8 +140,8 @@ class Trader:
     def _present(self) -> Present:
         return Present(
             now=self.parts.clock(),
-            open_pnl=self._open_pnl(),
-            capital=self._capital(),
+            open_pnl=self.money.open_pnl,
+            capital=self.money.capital,
             health=self.parts.links.health,
             error=self.error or self.parts.journal.problem,
             unsettled=self._unsettled(),
@@ -185,8 +185,8 @@ class Trader:
     def _state(self) -> RiskState:
         return RiskState(
             held_symbols=self._book.held_symbols,
-            exposure=self._at_risk(),
-            capital=self._capital() or ZERO,
+            exposure=self.money.at_risk,
+            capital=self.money.capital or ZERO,
             control=self.parts.orders.mode,
             halts=self.parts.halts.active,
         )
@@ -247,8 +247,8 @@ class Trader:
 
     def _enter(self, received: ReceivedSignal, quote: Quote) -> Obstacle | Guard | None:
         rules = self._rules
-        size = entry_size(received.view, self._capital() or ZERO, rules)
-        amount = size_entry(size, self._less_pending(quote))
+        size = entry_size(received.view, self.money.capital or ZERO, rules)
+        amount = size_entry(size, self.money.less_pending(quote))
         if isinstance(amount, Obstacle):
             return amount
         if guard := self._refuse(received, quote, amount):
@@ -259,7 +259,8 @@ class Trader:
         self._book.opened(entry.position)
         self._desk.open(entry.position.symbol, entry.executor)
         self._entered.append(now)
-        self._exposure = self._risk = None  # what is decided next in this tick counts it
+        self.money.moved()
+        self._risk = None  # what is decided next in this tick counts it
         return None
 
     def _refuse(self, received: ReceivedSignal, quote: Quote, amount: Decimal) -> Guard | None:
@@ -287,7 +288,7 @@ class Trader:
         executor = executor_for(self.parts.exchange.name, adoption, plan)
         self._desk.open(position.symbol, executor)
 
-    # Money
+    # What becomes of positions
 
     def reason_of(self, executor: Any) -> ExitReason | None:
         """Return why an executor leaves its position, None while it does not."""
@@ -303,29 +304,3 @@ class Trader:
             return None
         share: Decimal = executor.get_net_pnl_pct()
         return share if share.is_finite() else None
-
-    def _open_pnl(self) -> Decimal:
-        """Return what open positions would earn if they were sold now, but for the exits' fees."""
-        gains = [executor.get_net_pnl_quote() for _, executor in self._desk]
-        return sum((gain for gain in gains if gain.is_finite()), ZERO)
-
-    def _capital(self) -> Decimal | None:
-        """Return the quote currency that the account has, with what held coins have cost."""
-        if not self.parts.exchange.ready:
-            return None
-        return self.parts.exchange.quote_balance(self.config.symbols[0]) + self._paid()
-
-    def _paid(self) -> Decimal:
-        if self._invested is None:
-            self._invested = self._book.invested()
-        return self._invested
-
-    def _less_pending(self, quote: Quote) -> Quote:
-        """Return a quote without the money that entries under way are going to spend."""
-        pending = (self._at_risk() - self._paid()) * (1 + quote.fee_share)
-        return replace(quote, available=quote.available - pending)
-
-    def _at_risk(self) -> Decimal:
-        if self._exposure is None:
-            self._exposure = self._book.exposure()
-        return self._exposure

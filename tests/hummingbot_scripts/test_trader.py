@@ -188,12 +188,12 @@ def test_no_more_is_bought_in_one_tick_than_the_balance_pays(make_bot: Make) -> 
 async def test_what_a_recovery_finds_counts_at_once(make_bot: Make) -> None:
     bot = make_bot(max_positions=2)
     bot.trader.tick()
-    assert bot.trader._at_risk() > 0
+    assert bot.trader.money.at_risk > 0
     for symbol in list(bot.desk.opened):
         book = bot.trader.parts.book
         book.finished(book.held(symbol).position_id, PositionState.CLOSED, ExitReason.STOP_LOSS)
     await bot.trader.recover()
-    assert bot.trader._at_risk() == 0
+    assert bot.trader.money.at_risk == 0
 
 
 def test_a_signal_is_acted_on_once(make_bot: Make) -> None:
