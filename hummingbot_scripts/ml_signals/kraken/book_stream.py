@@ -13,10 +13,24 @@ from hummingbot.connector.exchange.kraken.kraken_utils import (
 )
 from hummingbot.core.data_type.order_book import OrderBook
 from hummingbot.core.data_type.order_book_message import OrderBookMessage, OrderBookMessageType
+from hummingbot.core.data_type.order_book_tracker import OrderBookTracker
 from hummingbot.core.web_assistant.connections.data_types import WSJSONRequest
 
 from ..clock import Clock
 from .ladder import DEPTH, BookChange, BrokenBookError, Ladder
+
+
+class PromptBooks(OrderBookTracker):  # type: ignore[misc]
+    """Hummingbot's tracker without its pause of a second after each coin.
+
+    The pause spares calls for snapshots, of which there are none here; with many coins it would
+    keep the bot from guarding its positions for minutes after a restart.
+    """
+
+    @staticmethod
+    async def _sleep(delay: float) -> None:
+        del delay
+        await asyncio.sleep(0)
 
 
 class CarefulBookStream(KrakenAPIOrderBookDataSource):  # type: ignore[misc]

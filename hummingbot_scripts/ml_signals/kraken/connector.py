@@ -15,7 +15,7 @@ from hummingbot.core.network_iterator import NetworkStatus
 from ..clock import utc_now
 from ..supervisor import supervise
 from .account import AccountSnapshot, balances_of, read_account, remote_order
-from .book_stream import CarefulBookStream
+from .book_stream import CarefulBookStream, PromptBooks
 from .ladder import Best
 from .orders import KrakenOrders, Sending
 from .prices import PriceWatch, TrustedPrice
@@ -43,6 +43,9 @@ class CarefulKraken(KrakenOrders):
         self.prices = PriceWatch(utc_now)
         self._watches: list[asyncio.Task[None]] = []
         super().__init__(*args, **named)
+        self._set_order_book_tracker(
+            PromptBooks(self._orderbook_ds, self._trading_pairs, domain=self.domain)
+        )
 
     def _create_order_book_data_source(self) -> CarefulBookStream:
         return CarefulBookStream(
