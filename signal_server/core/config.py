@@ -59,7 +59,7 @@ class ServingConfig(Section):
     profile: str
     signal_valid_s: Annotated[float, Field(gt=0)]
     max_bar_delay_s: Annotated[float, Field(gt=0)]
-    heartbeat_s: Annotated[float, Field(gt=0)]
+    heartbeat_s: Annotated[float, Field(gt=0, le=10)]
     accuracy_outcomes: Positive
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,15 @@ _INSERT_FEATURES = """
 INSERT INTO ml_features (prediction_id, timestamp, symbol, schema_hash, features)
 VALUES (?, ?, ?, ?, ?)
 """
+
+
+PAGE_ROWS = 200
+_AFTER = "id > :after AND (:symbols IS NULL OR symbol IN (SELECT value FROM json_each(:symbols)))"
+_PAGE = f"SELECT * FROM ml_predictions WHERE {_AFTER} ORDER BY id LIMIT :limit"  # noqa: S608
+_FLOOR = f"""
+SELECT min(id) AS least FROM (
+    SELECT id FROM ml_predictions WHERE {_AFTER} ORDER BY id DESC LIMIT :limit)
+"""  # noqa: S608 (the text is constant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +66,19 @@ def newest_id(journal: Journal) -> int:
     return int(found[0]["seq"]) if found else 0
 
 
-def signals_after(journal: Journal, after_id: int, limit: int) -> list[Signal]:
-    """Return the newest `limit` signals with a greater id, in order of id."""
-    rows = journal.query(
-        "SELECT * FROM ml_predictions WHERE id > ? ORDER BY id DESC LIMIT ?", (after_id, limit)
-    )
-    return [_signal(row) for row in reversed(rows)]
+def signals_after(
+    journal: Journal, after_id: int, limit: int, symbols: Collection[str] | None = None
+) -> Iterator[Signal]:
+    """Give the newest `limit` signals with a greater id, in order of id.
+
+    `symbols` None means any. Rows are read page by page, those that come meanwhile too.
+    """
+    chosen = {"symbols": None if symbols is None else json.dumps(sorted(symbols))}
+    (row,) = journal.query(_FLOOR, chosen | {"after": after_id, "limit": limit})
+    floor = after_id if row["least"] is None else row["least"] - 1
+    while rows := journal.query(_PAGE, chosen | {"after": floor, "limit": PAGE_ROWS}):
+        yield from map(_signal, rows)
+        floor = rows[-1]["id"]
 
 
 def valid_signals(journal: Journal, now: datetime) -> list[Signal]:

@@ -1,7 +1,7 @@
 """The signal service: each handler converts, calls, converts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -22,7 +22,7 @@ from signal_server.serving.hub import (
 )
 from signal_server.serving.wire import signal_to_wire, to_timestamp
 
-MAX_REPLAYED = 1000
+MAX_REPLAYED = 10_000
 MAX_SYMBOLS = 1000
 
 
@@ -66,7 +66,7 @@ class SignalService(rpc.SignalServiceServicer):
     ) -> AsyncIterator[pb.StreamSignalsResponse]:
         """Send what the client missed, then every signal as it is issued, with heartbeats.
 
-        Resumed with `after_id`: all signals with a greater id, the newest thousand at most.
+        Resumed with `after_id`: all signals with a greater id, the newest ten thousand at most.
         Without: the newest signal of each symbol that is still valid. Then a heartbeat at once,
         which tells the client that it is up to date.
         """
@@ -96,24 +96,23 @@ class SignalService(rpc.SignalServiceServicer):
     async def _responses(
         self, subscription: Subscription, after_id: int
     ) -> AsyncIterator[pb.StreamSignalsResponse]:
-        missed = self._missed(subscription.symbols, after_id)
-        for signal in missed:
+        sent_id = after_id
+        for signal in self._missed(subscription.symbols, after_id):
             yield self._response(signal)
+            sent_id = signal.id
         yield self._response(None)
-        sent_id = max([after_id, *(signal.id for signal in missed)])
         while True:
             news = await subscription.next(self._serving.heartbeat_s)
             # A signal may be in the log and in the queue when the subscription began between.
             if news is None or news.id > sent_id:
                 yield self._response(news)
 
-    def _missed(self, symbols: Collection[str], after_id: int) -> list[Signal]:
+    def _missed(self, symbols: Collection[str], after_id: int) -> Iterable[Signal]:
         journal = self._serving.journal
         if after_id:
-            missed = signals_after(journal, after_id, MAX_REPLAYED)
-        else:
-            missed = valid_signals(journal, self._serving.clock())
-        return [signal for signal in missed if signal.symbol in symbols]
+            return signals_after(journal, after_id, MAX_REPLAYED, symbols)
+        valid = valid_signals(journal, self._serving.clock())
+        return [signal for signal in valid if signal.symbol in symbols]
 
     def _response(self, signal: Signal | None) -> pb.StreamSignalsResponse:
         return pb.StreamSignalsResponse(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from signal_server.core.config import LabelConfig, LabelKind
 from signal_server.core.domain import Direction
 from signal_server.core.errors import JournalError
+from signal_server.journal import predictions as predictions_module
 from signal_server.journal.health import Metric, newest_metrics, record_metrics
 from signal_server.journal.journal import Journal
 from signal_server.journal.orders import Wanted, newest_positions
@@ -107,7 +108,7 @@ def test_a_prediction_comes_back_as_the_signal_that_was_sent(journal: Journal) -
     sent = record_prediction(journal, prediction(flags=("SPARSE_BARS",)))
     assert sent is not None
     assert sent.id == 1
-    assert signals_after(journal, 0, 10) == [sent]
+    assert list(signals_after(journal, 0, 10)) == [sent]
 
 
 def test_the_feature_row_is_stored_as_json_with_nan_as_null(journal: Journal) -> None:
@@ -122,7 +123,7 @@ def test_the_same_bar_is_predicted_once_by_a_model_version(journal: Journal) -> 
     assert record_prediction(journal, prediction()) is None
     other = record_prediction(journal, prediction(model_version="v2"))
     assert other is not None
-    assert len(signals_after(journal, 0, 10)) == 2
+    assert len(list(signals_after(journal, 0, 10))) == 2
 
 
 def test_ids_are_never_used_twice_even_after_rows_are_deleted(journal: Journal) -> None:
@@ -140,6 +141,21 @@ def test_a_resumed_subscriber_gets_what_came_after_its_id(journal: Journal) -> N
         record_prediction(journal, prediction(bar_close=NOON + timedelta(minutes=minute)))
     assert [found.id for found in signals_after(journal, 2, 10)] == [3, 4]
     assert [found.id for found in signals_after(journal, 0, 2)] == [3, 4]
+
+
+def test_resuming_reads_page_by_page_and_other_symbols_take_no_place(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions_module, "PAGE_ROWS", 2)
+    for minute in range(12):
+        symbol = "ETH-USD" if minute % 2 else "BTC-USD"
+        bar_close = NOON + timedelta(minutes=minute)
+        record_prediction(journal, prediction(bar_close=bar_close, symbol=symbol))
+    missed = signals_after(journal, 2, 100, ["ETH-USD"])
+    assert [found.id for found in missed] == [4, 6, 8, 10, 12]
+    newest = signals_after(journal, 0, 3, ["ETH-USD", "XRP-USD"])
+    assert [found.id for found in newest] == [8, 10, 12]
+    assert list(signals_after(journal, 0, 3, ["XRP-USD"])) == []
 
 
 def test_only_the_newest_unexpired_signal_of_each_symbol_is_valid(journal: Journal) -> None:

@@ -2,6 +2,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
+from signal_server.core.domain import Signal
 from signal_server.core.errors import ServerError
 from signal_server.journal.orders import Wanted, newest_positions
+from signal_server.journal.predictions import Prediction, record_prediction
 from signal_server.serving.hub import Hub
 from signal_server.serving.server import SIGNAL_SERVICE
+from signal_server.serving.wire import from_timestamp
 from tests.signal_server.serving.wire_events import wire_event
 from tests.signal_server.serving.world import (
     HandClock,
@@ -104,6 +108,35 @@ async def test_a_resuming_subscriber_misses_nothing_and_gets_nothing_twice(world
         assert not (await read(stream)).HasField("signal")
         await world.issue()
         assert (await read(stream)).signal.id == 6
+
+
+async def test_a_long_absence_is_made_up_while_signals_go_on(world: World) -> None:
+    sample = await _sample(world)
+
+    def record(number: int) -> Signal:
+        later = replace(sample, bar_close=sample.bar_close + timedelta(seconds=number))
+        return record_prediction(world.journal, Prediction(later, {}, 0.0)) or sample
+
+    for number in range(1, 1500):
+        record(number)
+    async with world.served() as server, connected(server) as client:
+        stream = client.stream(["BTC-USD"], after_id=1)
+        ids = [(await read(stream)).signal.id]
+        world.hub.publish(record(1500))
+        while ids[-1] < 1501:
+            message = await read(stream)
+            ids += [message.signal.id] if message.HasField("signal") else []
+        assert ids == list(range(2, 1502))
+
+
+async def test_every_message_carries_the_servers_clock(world: World) -> None:
+    async with world.served() as server, connected(server) as client:
+        stream = client.stream()
+        await read(stream)
+        world.clock.advance(0.25)
+        await world.issue()
+        message = await read(stream)
+        assert from_timestamp(message.server_time) == world.clock.now
 
 
 async def test_an_id_that_was_never_given_cannot_be_resumed_from(world: World) -> None:
