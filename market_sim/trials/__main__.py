@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -38,7 +39,8 @@ def faults(only: tuple[str, ...], mode: str, jobs: int, path: Path) -> None:
     rows = [row for row in ROWS if not only or any(word in row.name for word in only)]
     cells = cells_of(rows, MODES if mode == "both" else (mode,))
     console, seen = _console(), list[Outcome]()
-    with Live(progress_table(seen, len(cells)), console=console, auto_refresh=False) as live:
+    live = Live(progress_table(seen, len(cells)), console=console, auto_refresh=False)
+    with live if console.is_terminal else nullcontext():
 
         def report(outcome: Outcome) -> None:
             seen.append(outcome)

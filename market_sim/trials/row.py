@@ -65,8 +65,8 @@ class Row:
     """A row: a cell for each mode, unless `no_paper` or `no_live` says why there is none.
 
     `at_entry` is on before the signal, `at_exit` before the price moves, `wait_s` after the
-    first fill. `within_s` bounds the seconds from the barrier to the last sale. Where `moves` is
-    not set, the fault itself drives the price.
+    first fill; both `lead_s` earlier. `within_s` bounds the seconds from the barrier to the
+    last sale. Where `moves` is not set, the fault itself drives the price.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Row:
     exit: Exit = Exit.STOP
     enters: Enters = Enters.ALWAYS
     dies: Dies = Dies.NEVER
+    lead_s: float = 0.0
     wait_s: float = 1.5
     within_s: float = 15.0
     moves: bool = True

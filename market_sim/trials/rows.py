@@ -152,7 +152,7 @@ _ENTRY = (
         _lasting("LOST_FILL", Where(), 20),
         _lasting("LOST_ORDER_UPDATE", Where(), 20),
     ),
-    _entry("balances as `.F`", _lasting("EARN_BALANCE", Where(), 60, 0.5)),
+    replace(_entry("balances as `.F`", _lasting("EARN_BALANCE", Where(), 60, 0.5)), lead_s=20),
     replace(
         _entry("HTTP 520 after a limit order"),
         no_live="the bot enters with market orders only",
@@ -191,7 +191,7 @@ _EXIT = (
         _add("PRIVATE_DROP", Where()),
         _add("TOKEN_EXPIRED", Where()),
     ),
-    _exit("balances as `.F`", _lasting("EARN_BALANCE", Where(), 60, 0.5)),
+    replace(_exit("balances as `.F`", _lasting("EARN_BALANCE", Where(), 60, 0.5)), lead_s=20),
 )
 
 _PUBLIC = (

@@ -68,6 +68,7 @@ class Trial:
     async def _play(self) -> None:
         for blow in self._row.at_entry:
             blow.fall(self._site.kraken.faults)
+        await asyncio.sleep(self._row.lead_s if self._row.at_entry else 0)
         self._signal(Direction.UP)
         await self._die_at_entry()
         if not await self._entered():
@@ -76,6 +77,7 @@ class Trial:
         await self._die_while_open()
         for blow in self._row.at_exit:
             blow.fall(self._site.kraken.faults)
+        await asyncio.sleep(self._row.lead_s if self._row.at_exit else 0)
         await self._cross()
         await self._left()
 
