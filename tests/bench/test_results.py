@@ -28,4 +28,4 @@ def test_both_pieces_of_work_run_equally_often() -> None:
 
 
 def test_every_subject_can_be_measured_alone() -> None:
-    assert set(SUBJECTS) == {"features", "store", "training", "serving"}
+    assert set(SUBJECTS) == {"features", "store", "training", "serving", "script"}

@@ -1,5 +1,6 @@
 """The journal's decisions: what was decided and why, and how often on each day."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime
 
@@ -18,25 +19,25 @@ class DecisionTable(JournalFile):
 
     def add_outcomes(self, outcomes: Iterable[Outcome], at: datetime) -> None:
         """Write what was decided in one tick, and count each reason on the day of `at`."""
+        moment, decided = text(at), tuple(outcomes)
         with self.transaction(durable=False):
-            for outcome in outcomes:
-                self._run(
-                    "INSERT INTO decisions VALUES (?, ?, ?, ?, ?)",
-                    (text(at), outcome.symbol, outcome.action, outcome.reason, outcome.signal_id),
-                )
-                self._count_reason(outcome.reason, at)
+            self._run_many(
+                "INSERT INTO decisions VALUES (?, ?, ?, ?, ?)",
+                [(moment, o.symbol, o.action, o.reason, o.signal_id) for o in decided],
+            )
+            self._add_reasons((outcome.reason for outcome in decided), at)
 
     def count_reasons(self, reasons: Iterable[str], at: datetime) -> None:
         """Count reasons on the day of `at` without writing a decision."""
         with self.transaction(durable=False):
-            for reason in reasons:
-                self._count_reason(reason, at)
+            self._add_reasons(reasons, at)
 
-    def _count_reason(self, reason: str, at: datetime) -> None:
-        self._run(
-            "INSERT INTO reason_counts VALUES (?, ?, 1)"
-            " ON CONFLICT (day, reason) DO UPDATE SET count = count + 1",
-            (at.date().isoformat(), reason),
+    def _add_reasons(self, reasons: Iterable[str], at: datetime) -> None:
+        day = at.date().isoformat()
+        self._run_many(
+            "INSERT INTO reason_counts VALUES (?, ?, ?)"
+            " ON CONFLICT (day, reason) DO UPDATE SET count = count + excluded.count",
+            [(day, reason, times) for reason, times in Counter(reasons).items()],
         )
 
     def outcomes(self, limit: int | None = None) -> list[Outcome]:
