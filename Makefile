@@ -90,6 +90,14 @@ trade: setup ## Run Hummingbot in the foreground: CONF=conf_ml_signal_paper.yml
 trades: setup ## Show the trade log
 	@$(env) $(bin)/signal-server trades
 
+.PHONY: positions
+positions: setup ## Show what the bots hold; ARGS=--all shows what they held, too
+	@$(env) $(bin)/signal-server positions $(ARGS)
+
+.PHONY: control
+control: setup ## Show what the bots may do; ARGS="pause --why maintenance" orders it
+	@$(env) $(bin)/signal-server control $(if $(ARGS),$(ARGS),show)
+
 .PHONY: clean
 clean: ## Remove caches and what was built; data/ and .hummingbot/ stay
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -56,7 +56,11 @@ def _table(positions: "Sequence[BotPosition]") -> "Table":
 
     table = Table(title="Positions")
     for name in _COLUMNS:
-        table.add_column(name, justify="right" if name in _RIGHT else "left", no_wrap=True)
+        # Numbers stay whole: where there is little room, words and dates fold.
+        number = name in _RIGHT
+        table.add_column(
+            name, justify="right" if number else "left", no_wrap=number, overflow="fold"
+        )
     for position in positions:
         table.add_row(*_cells(position))
     return table

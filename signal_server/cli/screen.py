@@ -7,7 +7,7 @@ from decimal import Decimal
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-PIPED_WIDTH = 160
+PIPED_WIDTH = 200
 
 
 def make_console(*, stderr: bool = False) -> Console:

@@ -25,11 +25,17 @@ def jsonable(record: Any) -> dict[str, Any]:
 def _line(mode: str, positions: Sequence[BotPosition]) -> str:
     closed = [position for position in positions if position.closed]
     held = [position for position in positions if not position.closed]
-    wins = sum((position.pnl or 0) > 0 for position in closed)
-    pnl = total(position.pnl or Decimal(0) for position in closed)
-    fees = total(position.fees for position in closed)
-    ended = f"{wins} won; PnL {signed(pnl, 4)} after {fees:.4f} of fees."
-    return f"{mode}: {len(closed)} complete, {len(held)} open; {ended}{_held(held)}"
+    ended = f"{len(closed)} complete, " if closed else ""
+    return f"{mode}: {ended}{len(held)} open{_won(closed)}.{_held(held)}"
+
+
+def _won(positions: Sequence[BotPosition]) -> str:
+    if not positions:
+        return ""
+    wins = sum((position.pnl or 0) > 0 for position in positions)
+    pnl = total(position.pnl or Decimal(0) for position in positions)
+    fees = total(position.fees for position in positions)
+    return f"; {wins} won; PnL {signed(pnl, 4)} after {fees:.4f} of fees"
 
 
 def _held(positions: Sequence[BotPosition]) -> str:

@@ -112,7 +112,11 @@ def _table(title: str, names: Sequence[str], rows: Sequence[tuple[str, ...]]) ->
 
     table = Table(title=title)
     for name in names:
-        table.add_column(name, justify="right" if name in _RIGHT else "left", no_wrap=True)
+        # Numbers stay whole: where there is little room, words and dates fold.
+        number = name in _RIGHT
+        table.add_column(
+            name, justify="right" if number else "left", no_wrap=number, overflow="fold"
+        )
     bot = names.index("bot")
     for row in rows:
         table.add_row(*(escape(cell) if at == bot else cell for at, cell in enumerate(row)))

@@ -34,8 +34,7 @@ def test_open_positions_are_a_table(traded: Path, capsys: pytest.CaptureFixture[
     for part in ("2026-03-01 12:00:01", "ben", "paper", "100.1", "0.2600", "open"):
         assert part in row
     assert "BTC-USD" not in out
-    assert "paper: 0 complete, 1 open;" in out
-    assert "Held: 100.10 at cost" in out
+    assert "paper: 1 open. Held: 100.10 at cost, 0.2600 of fees paid." in out
 
 
 def test_positions_that_ended_are_shown_when_asked_for(
