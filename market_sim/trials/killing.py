@@ -1,4 +1,4 @@
-"""One round of kills: ten coins live through entry and exit while the bot is killed three times."""
+"""One round of kills: coins live through entry and exit while the bot is killed again and again."""
 
 import asyncio
 from contextlib import suppress
@@ -51,6 +51,7 @@ class Round:
         self._problems: dict[str, list[str]] = {}
         self._plans: dict[str, object] = {}
         self._kills = 0
+        self.starts_s: list[float] = []
         self._restarted_at = utc_now()
 
     async def run(self) -> list[Point]:
@@ -88,6 +89,10 @@ class Round:
         for symbol in self._script.courses:
             self._signal(symbol)
         await kill
+        if self._script.again_s is not None:
+            await self._site.launch_bot()
+            await asyncio.sleep(self._script.again_s)
+            await self._die()
         await self._restart()
 
     async def _hold(self) -> None:
@@ -175,6 +180,7 @@ class Round:
         if self._kills % 2:  # what waited at the exchange may fill before the bot is back
             self._site.kraken.faults.off(FaultName.KRAKEN_PARTIAL_FILL)
         await self._site.start_bot()
+        self.starts_s.append(round(self._site.started_s, 1))
         self._restarted_at = utc_now()
         self._note("", unsafe(self._site.case()))
         self._check_plans()

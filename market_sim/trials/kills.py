@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -30,6 +31,7 @@ class Rounds:
     seed: int
     points: dict[int, list[Point]] = field(default_factory=dict)
     broken: dict[int, str] = field(default_factory=dict)
+    starts_s: list[float] = field(default_factory=list)
 
     @property
     def all(self) -> list[Point]:
@@ -53,13 +55,14 @@ class Rounds:
             int(number): [_point(each) for each in points]
             for number, points in written["points"].items()
         }
-        return cls(seed, points)
+        return cls(seed, points, starts_s=written.get("starts_s", []))
 
     def write(self, path: Path) -> None:
         """Replace the file in one step."""
         path.parent.mkdir(parents=True, exist_ok=True)
         points = {number: [asdict(p) for p in points] for number, points in self.points.items()}
-        text = json.dumps({"seed": self.seed, "points": points, "broken": self.broken}, indent=1)
+        record = {"seed": self.seed, "points": points, "broken": self.broken}
+        text = json.dumps(record | {"starts_s": self.starts_s}, indent=1)
         partial = path.with_suffix(".json.tmp")
         partial.write_text(text + "\n")
         partial.replace(path)
@@ -68,6 +71,10 @@ class Rounds:
         """Return the points of each phase and how many of them failed."""
         failed = sum(bool(point.problems) for point in self.all)
         title = f"{len(self.all)} kill points in {len(self.points)} rounds, {failed} failed"
+        if self.starts_s:
+            title += (
+                f"; a start took {median(self.starts_s):.0f} s, {max(self.starts_s):.0f} at most"
+            )
         table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("killed while the position was")
         table.add_column("points", justify="right")
@@ -89,7 +96,8 @@ async def run_rounds(
         while len(done.all) < wanted and len(done.broken) < GIVE_UP:
             number = next(numbers)
             try:
-                done.points[number] = await play(done.seed, number)
+                done.points[number], starts_s = await play(done.seed, number)
+                done.starts_s += starts_s
             except (TimeoutError, OSError, BotFailedError) as error:
                 done.broken[number] = str(error)
             report(number, done.points.get(number, []))
@@ -99,15 +107,16 @@ async def run_rounds(
             group.create_task(work())
 
 
-async def play(seed: int, number: int, count: int = COINS) -> list[Point]:
-    """Play one round with so many coins on a site of its own."""
+async def play(seed: int, number: int, count: int = COINS) -> tuple[list[Point], list[float]]:
+    """Play one round with so many coins on a site of its own; return also how long starts took."""
     symbols = coins(count + 1)  # the last one shows that the bot is ready
     script = script_of(seed, number, symbols[:-1])
     settings = {"time_limit_s": TIME_LIMIT_S, "protective_stop": script.protective}
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     try:
         async with running_site(Plan("live", symbols, settings, seed), folder) as site:
-            return await Round(site, script, number).run()
+            played = Round(site, script, number)
+            return await played.run(), played.starts_s
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

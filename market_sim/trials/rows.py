@@ -107,16 +107,19 @@ _LOST_CALLS: tuple[tuple[str, str, float | None], ...] = (
 )
 """What may happen to an AddOrder that does not come about; an exit is sent again, no entry is."""
 
-_TOLD: tuple[tuple[str, Blow], ...] = (
-    ("fill message lost", _add("LOST_FILL", Where())),
-    ("fill message 8 s late", _add("LATE_FILL", Where(), None, 8)),
-    ("fill told twice", _add("FILL_TWICE", Where(), None)),
-    ("order message lost", _add("LOST_ORDER_UPDATE", Where(), 3)),
-    ("order message 8 s late", _add("LATE_ORDER_UPDATE", Where(), None, 8)),
-    ("gap in the private sequence", _add("SEQUENCE_GAP", Where())),
-    ("private stream silent for 40 s", _lasting("PRIVATE_SILENCE", Where(), 40)),
-    ("trade history 8 s late", _add("HISTORY_LAG", Where(), None, 8)),
-    ("balance 8 s late", _add("BALANCE_LAG", Where(), None, 8)),
+_TOLD: tuple[tuple[str, tuple[Blow, ...]], ...] = (
+    ("fill message lost", (_add("LOST_FILL", Where()),)),
+    ("fill message 8 s late", (_add("LATE_FILL", Where(), None, 8),)),
+    ("fill told twice", (_add("FILL_TWICE", Where(), None),)),
+    ("order message lost", (_add("LOST_ORDER_UPDATE", Where(), 3),)),
+    ("order message 8 s late", (_add("LATE_ORDER_UPDATE", Where(), None, 8),)),
+    ("gap in the private sequence", (_add("SEQUENCE_GAP", Where()),)),
+    ("private stream silent for 40 s", (_lasting("PRIVATE_SILENCE", Where(), 40),)),
+    (
+        "fill message lost, trade history 8 s late",
+        (_add("LOST_FILL", Where()), _add("HISTORY_LAG", Where(), None, 8)),
+    ),
+    ("balance 8 s late", (_add("BALANCE_LAG", Where(), None, 8),)),
 )
 
 _ENTRY = (
@@ -125,7 +128,7 @@ _ENTRY = (
         _entry(title, _add(name, _ADD_BUY, 1, amount), enters=Enters.MAYBE)
         for title, name, amount in _LOST_CALLS
     ),
-    *(_entry(title, replace(blow, must_strike=False)) for title, blow in _TOLD),
+    *(_entry(title, *blows) for title, blows in _TOLD),
     _entry("always busy", _lasting("BUSY", _ADD_BUY, 40), enters=Enters.NEVER),
     _entry("cancel-only market", _lasting("CANCEL_ONLY", Where(), 25), enters=Enters.NEVER),
     _entry("post-only market", _lasting("POST_ONLY", Where(), 25), enters=Enters.NEVER),
@@ -163,7 +166,7 @@ _ENTRY = (
 _EXIT = (
     *(_exit(title, _add(name, _ADD_SELL, 1, amount)) for title, name, amount in _CALLS),
     *(_exit(title, _add(name, _ADD_SELL, 1, amount)) for title, name, amount in _LOST_CALLS),
-    *(_exit(title, replace(blow, must_strike=False)) for title, blow in _TOLD),
+    *(_exit(title, *blows) for title, blows in _TOLD),
     _exit("always refused for 40 s", _lasting("BUSY", _ADD_SELL, 40), within_s=120),
     _exit(
         "insufficient funds for 40 s", _lasting("INSUFFICIENT_FUNDS", _ADD_SELL, 40), within_s=120

@@ -60,13 +60,17 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A round: its coins' courses by symbol, and a kill in each stage."""
+    """A round: its coins' courses by symbol, and a kill in each stage.
+
+    `again_s`: so long after the first restart began the bot is killed once more, if at all.
+    """
 
     courses: dict[str, Course]
     at_entry: Kill
     while_open: Kill
     at_exit: Kill
     protective: bool
+    again_s: float | None = None
 
 
 def script_of(seed: int, number: int, symbols: tuple[str, ...]) -> Script:
@@ -83,6 +87,7 @@ def script_of(seed: int, number: int, symbols: tuple[str, ...]) -> Script:
         while_open=Kill(None, 0, random.choice((random.uniform(0, 1), random.uniform(0, 8)))),
         at_exit=_kill(random, len(symbols) - 2),
         protective=number % 2 == 1,
+        again_s=round(random.uniform(3, 15), 1) if random.random() < 0.5 else None,
     )
 
 

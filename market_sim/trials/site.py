@@ -91,12 +91,16 @@ class Site:
     async def start_bot(self) -> None:
         """Start the bot and wait until it listens to the signals."""
         began = time.monotonic()
-        await until(lambda: self.publisher.hub.subscribers == 0, START_S)
-        await self.bot.launch(CONFIG)
+        await self.launch_bot()
         ready = await until(self._ready, START_S)
         if not ready:
             raise TimeoutError(f"the bot did not start:\n{self.bot.log()}")
         self.started_s = time.monotonic() - began
+
+    async def launch_bot(self) -> None:
+        """Begin to start the bot."""
+        await until(lambda: self.publisher.hub.subscribers == 0, START_S)
+        await self.bot.launch(CONFIG)
 
     async def stop_bot(self) -> None:
         """Stop the bot as `stop` does."""
