@@ -1,6 +1,7 @@
 """`python -m market_sim.trials faults|kills|soak`: real runs of the real Hummingbot."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -27,6 +28,8 @@ REPORTS = Path("reports")
 @click.group()
 def main() -> None:
     """Run the real Hummingbot against the stand-ins and judge what it did."""
+    # Ended as by Ctrl-C, so that no bot outlives its trial.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 @main.command()

@@ -223,9 +223,9 @@ _PUBLIC = (
         within_s=60,
     ),
     Row(
-        "maintenance for 60 s at the stop",
-        at_exit=(_lasting("MAINTENANCE", Where(), 60),),
-        within_s=150,
+        "maintenance for 100 s at the stop",
+        at_exit=(_lasting("MAINTENANCE", Where(), 100),),
+        within_s=190,
     ),
 )
 
