@@ -23,23 +23,36 @@ def progress_table(outcomes: Sequence[Outcome], total: int) -> Table:
     failed = sum(not outcome.passed for outcome in outcomes)
     table = _table(f"{len(outcomes)} of {total} cells, {failed} failed")
     for outcome in outcomes[-NEWEST:]:
-        table.add_row(*_line(outcome))
+        table.add_row(outcome.row, outcome.mode, *_line(outcome))
     return table
 
 
 def matrix_table(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> Table:
-    """Return the whole matrix; a cell that cannot exist is a dash."""
+    """Return the whole matrix; a cell that cannot exist is a dash with the number of its reason."""
     found = {(outcome.row, outcome.mode): outcome for outcome in outcomes}
     failed = sum(not outcome.passed for outcome in outcomes)
     table = _table(f"{len(outcomes)} cells, {failed} failed")
+    reasons = _reasons(rows)
     for row in rows:
-        for mode in MODES:
-            outcome = found.get((row.name, mode))
-            if outcome is not None:
-                table.add_row(*_line(outcome))
-            elif why := row.impossible(mode):
-                table.add_row(row.name, mode, NONE, "", "", "", "", "", why)
+        known = [mode for mode in MODES if (row.name, mode) in found]
+        dashes = [
+            f"{mode} {NONE} ({reasons.index(why) + 1})"
+            for mode in MODES
+            if (why := row.impossible(mode))
+        ]
+        for number, mode in enumerate(known):
+            name = "" if number else row.name
+            table.add_row(name, "\n".join([mode, *dashes]), *_line(found[row.name, mode]))
+        if dashes and not known:
+            table.add_row(row.name, "\n".join(dashes))
+    table.caption = "\n".join(f"({n}) {why}" for n, why in enumerate(reasons, start=1))
+    table.caption_justify = "left"
     return table
+
+
+def _reasons(rows: Sequence[Row]) -> list[str]:
+    found = [row.impossible(mode) for row in rows for mode in MODES]
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def write_outcomes(path: Path, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
@@ -77,8 +90,6 @@ def _line(outcome: Outcome) -> tuple[str, ...]:
     verdict = "[green]ok[/]" if outcome.passed else "[red]FAILS[/]"
     reason = outcome.reason or "not entered"
     return (
-        outcome.row,
-        outcome.mode,
         f"{verdict} {reason}",
         f"{outcome.buys}/{outcome.sells}",
         f"{outcome.left.normalize():f}",

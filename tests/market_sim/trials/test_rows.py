@@ -36,8 +36,9 @@ def test_the_matrix_shows_failures_and_reasons() -> None:
     rows = (Row("a"), Row("b", no_paper="there is none"))
     outcomes = [Outcome("a", "live"), Outcome("b", "live", problems=("sold twice",))]
     table = matrix_table(rows, outcomes)
-    last = list(table.columns[-1].cells)
-    assert last == ["", "there is none", "sold twice"]
+    assert list(table.columns[-1].cells) == ["", "sold twice"]
+    assert "paper \N{EN DASH} (1)" in list(table.columns[1].cells)[1]
+    assert table.caption == "(1) there is none"
 
 
 def test_outcomes_are_written_with_the_logs_of_failures(tmp_path: Path) -> None:
