@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from market_sim.faults import FaultName
+from market_sim.faults import FaultName, Where
 from market_sim.kraken_orders import Order, OrderStep, OrderType
 from market_sim.trials.audit import (
     balance_errors,
@@ -85,7 +85,7 @@ class Round:
         await asyncio.sleep(1)
 
     async def _enter(self) -> None:
-        kill = asyncio.create_task(self._killed(self._script.at_entry, buy=True))
+        kill = asyncio.create_task(self._killed(self._script.at_entry))
         for symbol in self._script.courses:
             self._signal(symbol)
         await kill
@@ -119,7 +119,7 @@ class Round:
             self._site.prices.move(symbol, 0)
             self._signal(symbol)
         self._site.kraken.faults.on(FaultName.KRAKEN_PARTIAL_FILL, remaining=0)
-        kill = asyncio.create_task(self._killed(self._script.at_exit, buy=False))
+        kill = asyncio.create_task(self._killed(self._script.at_exit))
         for symbol, course in self._script.courses.items():
             if course.ends is not Ends.STAYS:
                 self._site.prices.move(symbol, _FAR[course.ends])
@@ -142,13 +142,17 @@ class Round:
 
     # Killing
 
-    async def _killed(self, kill: Kill, *, buy: bool) -> None:
-        """Kill when enough of this side's orders have come to a step; at the latest after 15 s."""
+    async def _killed(self, kill: Kill) -> None:
+        """Kill when enough orders have come to a step; at the latest after 15 s."""
+        if kill.lost:
+            only = Where(method="AddOrder", side=kill.side.value)
+            self._site.kraken.faults.on(FaultName.KRAKEN_CUT, probability=kill.lost, only=only)
         seen: set[str] = set()
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def watch(order: Order, step: OrderStep) -> None:
-            if order.buy is buy and step is kill.step:
+            known = (order.wanted.side, order.wanted.order_type, step)
+            if known == (kill.side, kill.order_type, kill.step):
                 seen.add(order.id)
                 if len(seen) >= kill.count and not done.is_set():
                     if kill.after_s:
@@ -163,6 +167,7 @@ class Round:
                 await done.wait()
         self._site.exchange.listeners.watchers.remove(watch)
         await self._die()
+        self._site.kraken.faults.off(FaultName.KRAKEN_CUT)
 
     async def _die(self) -> None:
         await self._site.kill_bot()

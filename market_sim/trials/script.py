@@ -1,13 +1,14 @@
 """What a round of kills does to each coin, and when it kills: all by seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
-from market_sim.kraken_orders import OrderStep
+from market_sim.kraken_orders import OrderStep, OrderType, Side
 
 COINS = 10
 TIME_LIMIT_S = 120
+_LOST = 0.4
 
 
 class Way(StrEnum):
@@ -51,11 +52,18 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """When to kill: `after_s` after the `count`th order came to a step, or without one at all."""
+    """When to kill: `after_s` after the `count`th order came to a step, or without one at all.
+
+    `side` and `order_type` say which orders count. Of the side's orders a share of `lost` never
+    arrives: they are in the journal only.
+    """
 
     step: OrderStep | None
     count: int
     after_s: float
+    side: Side = Side.BUY
+    order_type: OrderType = OrderType.MARKET
+    lost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +86,29 @@ def script_of(seed: int, number: int, symbols: tuple[str, ...]) -> Script:
     random = Random(f"kills {seed} {number}")  # noqa: S311 - chance in a simulation
     ends = [Ends.STAYS, Ends.FALLS_WHILE_DEAD, *random.choices((Ends.FALLS, Ends.RISES), k=99)]
     courses = {
-        symbol: Course(_fill(random), _fill(random), end)
+        symbol: Course(_fill(random, at_once=2), _fill(random, at_once=1), end)
         for symbol, end in zip(symbols, ends, strict=False)
     }
+    entry = _kill(random, len(symbols), Side.BUY)
+    leaving = _kill(random, len(symbols) - 2, Side.SELL)
+    if number % 4 == 0:
+        entry = replace(entry, lost=_LOST)
+    elif number % 4 == 1:
+        entry = Kill(OrderStep.ACCEPTED, 1, 0, Side.SELL, OrderType.STOP_LOSS)
+    elif number % 4 == 2:
+        leaving = replace(leaving, lost=_LOST)
     return Script(
         courses,
-        at_entry=_kill(random, len(symbols)),
+        at_entry=entry,
         while_open=Kill(None, 0, random.choice((random.uniform(0, 1), random.uniform(0, 8)))),
-        at_exit=_kill(random, len(symbols) - 2),
+        at_exit=leaving,
         protective=number % 2 == 1,
         again_s=round(random.uniform(3, 15), 1) if random.random() < 0.5 else None,
     )
 
 
-def _fill(random: Random) -> Fill:
-    way = random.choice(list(Way))
+def _fill(random: Random, at_once: int) -> Fill:
+    way = random.choices(list(Way), (at_once, 2, 2))[0]
     amounts = {
         Way.AT_ONCE: 0.0,
         Way.SLOWLY: random.uniform(1, 6),
@@ -101,7 +117,7 @@ def _fill(random: Random) -> Fill:
     return Fill(way, round(amounts[way], 2))
 
 
-def _kill(random: Random, orders: int) -> Kill:
+def _kill(random: Random, orders: int, side: Side) -> Kill:
     step = random.choice([OrderStep.ACCEPTED, OrderStep.OPEN, OrderStep.FILL, OrderStep.CLOSED])
     late = random.choice((0.0, 0.0, random.uniform(0, 0.3), random.uniform(0, 3)))
-    return Kill(step, random.randint(1, max(1, orders // 2)), round(late, 3))
+    return Kill(step, random.randint(1, max(1, orders // 2)), round(late, 3), side)
