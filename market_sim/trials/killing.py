@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from market_sim.faults import FaultName, Where
@@ -16,8 +16,9 @@ from market_sim.trials.audit import (
     unsafe,
 )
 from market_sim.trials.books import Books
+from market_sim.trials.evidence import SaidPosition
 from market_sim.trials.phases import STOP, Phase, phase_of
-from market_sim.trials.script import TIME_LIMIT_S, Ends, Fill, Kill, Script, Way
+from market_sim.trials.script import Ends, Fill, Kill, Script, Way
 from market_sim.trials.site import Site, until
 from signal_server.core.clock import utc_now
 from signal_server.core.domain import Direction
@@ -131,7 +132,7 @@ class Round:
         for symbol, course in self._script.courses.items():
             if course.ends is not Ends.STAYS:
                 self._site.prices.move(symbol, 1.5 * _FAR[course.ends])
-        limit = EXIT_S + TIME_LIMIT_S
+        limit = EXIT_S + self._script.time_limit_s
 
         def agreed() -> bool:
             case = self._site.case()
@@ -212,9 +213,10 @@ class Round:
 
     def _check_barriers(self) -> None:
         """Near a barrier nothing is sold; a protective stop rests with the coins that are held."""
-        books = self._site.books()
+        books, said = self._site.books(), self._site.evidence()
+        in_time = {p.symbol for p in said.positions if utc_now() < self._deadline(p)}
         for symbol, course in self._script.courses.items():
-            near = course.ends in {Ends.FALLS, Ends.RISES}
+            near = course.ends in {Ends.FALLS, Ends.RISES} and symbol in in_time
             sales = [o for o in books.orders_of(symbol, buy=False) if o.kind != STOP]
             if near and sales:
                 self._note(symbol, [f"sold at {_NEAR[course.ends]:+.1%}, before its barrier"])
@@ -237,7 +239,7 @@ class Round:
     def _judge_reason(self, symbol: str, ends: Ends) -> None:
         for position in self._site.evidence().of(symbol):
             sales = [t for t in self._site.books().trades if t.symbol == symbol and not t.buy]
-            deadline = position.opened_at + timedelta(seconds=TIME_LIMIT_S)
+            deadline = self._deadline(position)
             if not sales or position.pnl is None:
                 continue
             if position.reason not in {ends.reason, "TIME_LIMIT"}:
@@ -248,6 +250,9 @@ class Round:
                 due = max(deadline, self._restarted_at + timedelta(seconds=15))
                 if first < deadline or last > due + timedelta(seconds=_LATE_S + 10):
                     self._note(symbol, [f"time exit at {last}, deadline {deadline}"])
+
+    def _deadline(self, position: SaidPosition) -> datetime:
+        return position.opened_at + timedelta(seconds=self._script.time_limit_s)
 
     def _note(self, symbol: str, problems: list[str]) -> None:
         mine = self._problems.setdefault(symbol, [])

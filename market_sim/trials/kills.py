@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -107,14 +107,15 @@ async def run_rounds(
             group.create_task(work())
 
 
-async def play(seed: int, number: int, count: int = COINS) -> tuple[list[Point], list[float]]:
+async def play(
+    seed: int, number: int, count: int = COINS, time_limit_s: int = TIME_LIMIT_S
+) -> tuple[list[Point], list[float]]:
     """Play one round with so many coins on a site of its own; return also how long starts took."""
     symbols = coins(count + 1)  # the last one shows that the bot is ready
-    script = script_of(seed, number, symbols[:-1])
-    settings = {"time_limit_s": TIME_LIMIT_S, "protective_stop": script.protective}
+    script = replace(script_of(seed, number, symbols[:-1]), time_limit_s=time_limit_s)
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     try:
-        async with running_site(Plan("live", symbols, settings, seed), folder) as site:
+        async with running_site(Plan("live", symbols, script.settings, seed), folder) as site:
             played = Round(site, script, number)
             return await played.run(), played.starts_s
     finally:

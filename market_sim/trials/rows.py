@@ -155,7 +155,8 @@ _ENTRY = (
         _lasting("LOST_FILL", Where(), 20),
         _lasting("LOST_ORDER_UPDATE", Where(), 20),
     ),
-    replace(_entry("balances as `.F`", _lasting("EARN_BALANCE", Where(), 60, 0.5)), lead_s=20),
+    # All of it, and for longer than the two minutes between two looks at the balances.
+    replace(_entry("balances as `.F`", _lasting("EARN_BALANCE", Where(), 180, 1)), lead_s=125),
     replace(
         _entry("HTTP 520 after a limit order"),
         no_live="the bot enters with market orders only",
@@ -194,7 +195,7 @@ _EXIT = (
         _add("PRIVATE_DROP", Where()),
         _add("TOKEN_EXPIRED", Where()),
     ),
-    replace(_exit("balances as `.F`", _lasting("EARN_BALANCE", Where(), 60, 0.5)), lead_s=20),
+    replace(_exit("balances as `.F`", _lasting("EARN_BALANCE", Where(), 180, 1)), lead_s=125),
 )
 
 _PUBLIC = (

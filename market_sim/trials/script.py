@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 from market_sim.kraken_orders import OrderStep, OrderType, Side
 
@@ -71,6 +72,7 @@ class Script:
     """A round: its coins' courses by symbol, and a kill in each stage.
 
     `again_s`: so long after the first restart began the bot is killed once more, if at all.
+    `time_limit_s` is the bot's setting.
     """
 
     courses: dict[str, Course]
@@ -79,6 +81,12 @@ class Script:
     at_exit: Kill
     protective: bool
     again_s: float | None = None
+    time_limit_s: int = TIME_LIMIT_S
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the bot's settings have to be."""
+        return {"time_limit_s": self.time_limit_s, "protective_stop": self.protective}
 
 
 def script_of(seed: int, number: int, symbols: tuple[str, ...]) -> Script:

@@ -37,6 +37,6 @@ async def test_no_round_is_played_when_there_are_points_enough() -> None:
 
 @pytest.mark.e2e
 async def test_a_killed_bot_takes_up_its_positions_and_sells_each_once() -> None:
-    points, _ = await play(seed=7, number=1, count=4)
+    points, _ = await play(seed=7, number=2, count=4, time_limit_s=90)
     assert len(points) >= 6
     assert [point for point in points if point.problems] == []
