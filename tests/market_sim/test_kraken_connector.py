@@ -189,4 +189,9 @@ async def test_the_paper_connector_follows_the_book(
         for share in (0.01, -0.02, 0.03):
             prices.move(PAIR, share)
             await eventually(agrees)
-        assert connector.get_price_by_type(PAIR, PriceType.LastTrade) > 0
+
+        def traded() -> bool:
+            last: Decimal = connector.get_price_by_type(PAIR, PriceType.LastTrade)
+            return last.is_finite() and last > 0
+
+        await eventually(traded)

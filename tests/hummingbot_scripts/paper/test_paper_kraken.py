@@ -230,6 +230,7 @@ async def scenario(trading: Trading, prices: Prices) -> None:
 
     waiting = connector.buy(SYMBOL, Decimal("0.2"), OrderType.LIMIT, Decimal(59_900))
     await trading.opened(waiting)
+    await asyncio.sleep(0.5)  # the engine takes an order up only after its answer has left
     prices.price = 59_500.0
     await trading.heard(BuyOrderCompletedEvent, 2)
 
