@@ -18,6 +18,7 @@ from .account import AccountSnapshot, balances_of, read_account, remote_order
 from .book_stream import CarefulBookStream, PromptBooks
 from .ladder import Best
 from .orders import KrakenOrders, Sending
+from .placing import asking
 from .prices import PriceWatch, TrustedPrice
 from .rules import locked, trading_rules
 
@@ -88,9 +89,13 @@ class CarefulKraken(KrakenOrders):
     # The account
 
     async def account(self, since: datetime) -> AccountSnapshot:
-        """Return everything that Kraken knows of this account since a moment (UTC)."""
+        """Return everything that Kraken knows of this account since a moment (UTC).
+
+        It is many calls, so each is repeated for longer before all are given up.
+        """
         await self.learn_symbols()
-        return await read_account(self.ask, since, self.symbol_of)
+        patiently = asking(self.private, attempts=6)
+        return await read_account(patiently, since, self.symbol_of)
 
     async def _update_balances(self) -> None:
         await self.learn_symbols()
