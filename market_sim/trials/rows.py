@@ -119,7 +119,6 @@ _TOLD: tuple[tuple[str, tuple[Blow, ...]], ...] = (
         "fill message lost, trade history 8 s late",
         (_add("LOST_FILL", Where()), _add("HISTORY_LAG", Where(), None, 8)),
     ),
-    ("balance 8 s late", (_add("BALANCE_LAG", Where(), None, 8),)),
 )
 
 _ENTRY = (
@@ -156,6 +155,7 @@ _ENTRY = (
         _lasting("LOST_ORDER_UPDATE", Where(), 20),
     ),
     # All of it, and for longer than the two minutes between two looks at the balances.
+    replace(_entry("balance a minute late", _add("BALANCE_LAG", Where(), None, 60)), wait_s=20),
     replace(_entry("balances as `.F`", _lasting("EARN_BALANCE", Where(), 180, 1)), lead_s=125),
     replace(
         _entry("HTTP 520 after a limit order"),
