@@ -92,11 +92,17 @@ def kills(points: int, seed: int, jobs: int, fresh: bool, path: Path) -> None:
 @click.option("--minutes", type=click.FloatRange(0.5), default=60, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--coins", type=click.IntRange(1, 100), default=100, show_default=True)
+@click.option("--storm", "every_s", default=15.0, show_default=True, help="Seconds between faults.")
+@click.option(
+    "--pause", "pause_s", default=240.0, show_default=True, help="Seconds between deaths."
+)
 @click.option("--json", "path", type=click.Path(path_type=Path), default=REPORTS / "soak.json")
-def soak_command(minutes: float, seed: int, coins: int, path: Path) -> None:
+def soak_command(
+    minutes: float, seed: int, coins: int, every_s: float, pause_s: float, path: Path
+) -> None:
     """Trade for a long time through random faults and restarts; exit with 1 if a digit differs."""
     console = _console()
-    result = asyncio.run(soak(Wish(minutes, seed, coins), console.print))
+    result = asyncio.run(soak(Wish(minutes, seed, coins, every_s, pause_s), console.print))
     console.print(soak_table(result))
     write_soak(path, result)
     for problem in result.problems:
