@@ -36,6 +36,7 @@ class CarefulKraken(KrakenOrders):
 
     TICKER_S = 3.0
     CLOCK_S = 60.0
+    BALANCES_S = 3.0
     ALIVE_S = 30.0
     SHORT_POLL_INTERVAL = 15.0
 
@@ -65,6 +66,7 @@ class CarefulKraken(KrakenOrders):
         watches["The watch over Kraken's clock"] = self._watch_clock
         if self.is_trading_required:
             watches["The watch over orders"] = self._watch_orders
+            watches["The first look at the balances"] = self._learn_balances
         self._watches = [
             asyncio.create_task(supervise(name, watch)) for name, watch in watches.items()
         ]
@@ -96,6 +98,18 @@ class CarefulKraken(KrakenOrders):
         await self.learn_symbols()
         patiently = asking(self.private, attempts=6)
         return await read_account(patiently, since, self.symbol_of)
+
+    async def _learn_balances(self) -> None:
+        """Ask for the balances until they are known: before that no position is guarded.
+
+        Hummingbot itself would ask again after two minutes only.
+        """
+        while not self._account_balances:
+            await asyncio.sleep(self.BALANCES_S)
+            try:
+                await self._update_balances()
+            except (OSError, TimeoutError, aiohttp.ClientError) as error:
+                self.logger().info(f"The balances cannot be asked for: {error!r}")
 
     async def _update_balances(self) -> None:
         await self.learn_symbols()

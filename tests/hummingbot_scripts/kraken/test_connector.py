@@ -332,3 +332,16 @@ async def test_earned_balances_and_locks_are_counted(monkeypatch: pytest.MonkeyP
 async def test_the_smallest_cost_is_a_trading_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     async with trading(monkeypatch) as run:
         assert run.connector.trading_rules[PAIR].min_notional_size == Decimal("0.5")
+
+
+async def test_balances_that_could_not_be_asked_for_at_the_start_are_asked_for_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trading(monkeypatch) as run:
+        run.connector.BALANCES_S = 0.01
+        run.connector._account_balances.clear()
+        assert not run.connector.ready
+        run.kraken.faults.on(FaultName.KRAKEN_BUSY, remaining=4, only=Where(method="Balance"))
+        await run.connector._learn_balances()
+        assert run.connector.ready
+        assert run.connector.get_balance("USD") == run.kraken.exchange.balances["ZUSD"]
