@@ -140,9 +140,10 @@ async def kraken() -> AsyncIterator[CarefulKraken]:
         await stand_in.stop()
 
 
-def publish_all(publisher: Publisher, direction: Direction) -> None:
-    """Send one signal for every coin."""
-    for symbol in StillPrices.symbols:
+def publish_all(publisher: Publisher, rising: int) -> None:
+    """Send one signal for every coin: UP for the first `rising`, DOWN for the others."""
+    for number, symbol in enumerate(StillPrices.symbols):
+        direction = Direction.UP if number < rising else Direction.DOWN
         publisher.publish(symbol, direction, PRICE, 30.0)
 
 
@@ -170,13 +171,17 @@ async def run(folder: Path) -> Timed:
 
 
 async def drive(strategy: Any, publisher: Publisher, timed: Timed) -> None:
-    """Tick the strategy each second, off the beat of the signals."""
+    """Tick the strategy each second, off the beat of the signals; one more coin rises each time.
+
+    So every order has its own wait for the beat.
+    """
     loop = asyncio.get_running_loop()
-    next_tick = loop.time()
+    next_tick, rising = loop.time(), 0
     while len(timed.ticks_ms) < TICKS:
         strategy.tick(utc_now().timestamp())
         if timed.ticks_ms:
-            loop.call_later(CHANCE.random(), publish_all, publisher, Direction.UP)
+            rising += 1
+            loop.call_later(CHANCE.random(), publish_all, publisher, min(rising, HELD))
         next_tick += 1.0
         await asyncio.sleep(max(next_tick - loop.time(), 0.0))
 
