@@ -1,6 +1,6 @@
 """What the journal says a position is, and what the exchange says of its orders. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -83,13 +83,19 @@ def look_back(claims: Iterable[Claim], now: datetime) -> datetime:
         order.created_at
         for claim in claims
         for order in claim.orders
-        if order.status not in ENDED or _lacks_fills(order, claim.fills_of(order))
+        if not is_settled(order, claim.fills_of(order))
     ]
     return min([*asked, now]) - MARGIN
 
 
-def _lacks_fills(order: Order, fills: Sequence[Fill]) -> bool:
-    return order.status is OrderStatus.FILLED and total(fills).amount < order.amount
+def is_settled(order: Order, fills: Sequence[Fill]) -> bool:
+    """Whether an order has ended and `fills` are all that it will ever have.
+
+    The end of a cancelled order is journaled only after its fills.
+    """
+    if order.status is OrderStatus.FILLED:
+        return total(fills).amount >= order.amount
+    return order.status in ENDED
 
 
 def legs_of(claim: Claim, snapshot: AccountSnapshot) -> tuple[Leg, ...]:
@@ -189,19 +195,13 @@ def _cut(fill: Fill, room: Decimal) -> Fill:
     return replace(fill, amount=room, fee_quote=fill.fee_quote * share, cost_quote=cost)
 
 
-def sold_by_others(claims: Iterable[Claim], snapshot: AccountSnapshot, symbol: str) -> Decimal:
-    """Return the base amount of a coin's sales in the snapshot that no order of the bot made."""
-    own = [order for claim in claims for order in claim.orders]
-    txids = {order.txid for order in own} | {
-        remote.txid
-        for remote in snapshot.orders
-        if any(bears_number_of(remote, order) for order in own)
-    }
+def sold_by_others(trades: Iterable[RemoteTrade], own: Collection[str], symbol: str) -> Decimal:
+    """Return the base amount of a coin's sales that none of the bot's `own` orders (ids) made."""
     return sum(
         (
             trade.amount
-            for trade in snapshot.trades
-            if trade.symbol == symbol and trade.side is OrderSide.SELL and trade.txid not in txids
+            for trade in trades
+            if trade.symbol == symbol and trade.side is OrderSide.SELL and trade.txid not in own
         ),
         ZERO,
     )

@@ -1,7 +1,6 @@
 """What the script asks of Hummingbot's connectors, the live and the paper one alike."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 
 from hummingbot.core.data_type.common import OrderType, TradeType
@@ -9,8 +8,8 @@ from hummingbot.core.event.events import OrderFilledEvent
 from hummingbot.core.network_iterator import NetworkStatus
 
 from .clock import from_epoch
-from .kraken.account import AccountSnapshot
 from .kraken.connector import CarefulKraken
+from .kraken.inquiry import Inquiry
 from .kraken.prices import Source
 from .sizing import Obstacle, Quote
 from .trades import Fill
@@ -40,9 +39,9 @@ class Exchange:
         """The coins that the connector trades."""
         return frozenset(self._connector.trading_pairs)
 
-    async def account(self, since: datetime) -> AccountSnapshot:
-        """Return everything that the exchange knows of this account since a moment (UTC)."""
-        return await self._connector.account(since)
+    async def inquiry(self) -> Inquiry:
+        """Return a way to ask what the exchange knows of this account."""
+        return await self._connector.inquiry()
 
     async def cancel(self, txid: str) -> bool:
         """Cancel an order by the exchange's id; False when nothing was left to cancel."""

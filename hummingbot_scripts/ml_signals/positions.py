@@ -12,7 +12,7 @@ from .exits import exit_reason as exit_reason
 from .exits import settled_state as settled_state
 from .journal import Journal, WrittenDifference
 from .pb.signals_pb2 import TradeEvent
-from .reconciliation import Finished, Reconciliation
+from .reconciliation import Difference, Finished, Reconciliation
 from .rules import ExitReason
 from .settlement import accept, claim_of, write_findings
 from .trades import (
@@ -257,10 +257,13 @@ class PositionBook:
         """Return the positions that nothing watches, as a recovery looks at them."""
         return [claim_of(self._journal, position) for position in self.left_behind]
 
-    def recovered(self, found: Reconciliation) -> None:
-        """Journal what a recovery has learned, all at once; adopting comes after it."""
+    def recovered(self, found: Reconciliation) -> list[Difference]:
+        """Journal what a recovery has learned, all at once; return the differences that are news.
+
+        Adopting comes after it.
+        """
         with self._journal.transaction():
-            write_findings(self._journal, found, self._clock())
+            news = write_findings(self._journal, found, self._clock())
             for end in found.finished:
                 self._end(end)
             for position_id in self._held.values():
@@ -268,6 +271,15 @@ class PositionBook:
         for end in found.finished:
             self._let_go(end)
         self._on_event()
+        return news
+
+    def explained(self, found: Difference) -> None:
+        """Journal better words for a difference, unless somebody has settled it meanwhile."""
+        self._journal.reword_difference(found.kind, found.position_id, found.words)
+
+    def exchange_ids(self, symbol: str) -> frozenset[str]:
+        """Return the exchange's ids of all orders of this bot in a coin."""
+        return self._journal.txids(symbol)
 
     def adopted(self, position_id: str) -> None:
         """Journal that an executor guards a position again that an earlier run left."""

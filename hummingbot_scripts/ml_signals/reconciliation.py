@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from .claims import Leg
 from .rules import ExitReason
 from .trades import Fill, OrderStatus, Position, PositionState
+
+BALANCE_LAG = timedelta(seconds=15)
+"""A balance may lag behind the trades; coins count as gone only after so long."""
 
 
 class DifferenceKind(StrEnum):
@@ -99,7 +102,7 @@ class Unsettled:
 class Reconciliation:
     """What to journal, adopt and cancel so that journal and account agree.
 
-    Cancel first, and adopt what is in `adopt`; while anything is unsettled, look again.
+    What is in `cancel` is of positions that are unsettled; while any is, look again.
     """
 
     new_fills: tuple[Fill, ...] = ()
@@ -131,6 +134,11 @@ class Look:
     since: datetime
     min_sizes: Mapping[str, Decimal] = field(default_factory=dict)
     traded: Collection[str] | None = None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what differs has had the time that a balance may lag."""
+        return self.now - self.first_at >= BALANCE_LAG
 
     def can_judge(self, symbol: str) -> bool:
         """Whether the exchange's orders of a symbol can be told from others."""

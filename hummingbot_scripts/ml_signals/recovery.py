@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from .claims import ENDED, Claim, Leg, as_listed, as_one, bought, legs_of, sold, sold_by_others
+from .claims import ENDED, Claim, Leg, as_listed, as_one, bought, legs_of, sold
 from .endings import ended_by
 from .kraken.account import AccountSnapshot, RemoteOrder
 from .reconciliation import (
+    BALANCE_LAG,
     Adoption,
     Difference,
     DifferenceKind,
@@ -29,9 +30,6 @@ from .trades import ZERO, Fill, OrderRole, OrderStatus, Position, PositionState
 IN_FLIGHT = timedelta(seconds=10)
 """An order that is younger may still arrive: the exchange takes it until its deadline of 5 s."""
 
-BALANCE_LAG = timedelta(seconds=15)
-"""A balance may lag behind the trades; coins count as gone only after so long."""
-
 
 def reconcile(claims: Sequence[Claim], snapshot: AccountSnapshot, look: Look) -> Reconciliation:
     """Judge each unfinished position by the account; see `Reconciliation` for what to do.
@@ -46,10 +44,10 @@ def reconcile(claims: Sequence[Claim], snapshot: AccountSnapshot, look: Look) ->
         if not look.can_judge(claim.position.symbol):
             result = join(result, _not_traded(claim))
             continue
-        coin = claim.position.symbol.split("-")[0]
+        coin = claim.position.coin
         case = _case(claim, snapshot, look, left.get(coin, ZERO))
         left[coin] = max(left.get(coin, ZERO) - max(case.held, ZERO), ZERO)
-        result = join(result, _explained(_judge(case), claims, snapshot))
+        result = join(result, _judge(case))
     return result
 
 
@@ -57,19 +55,6 @@ def _not_traded(claim: Claim) -> Reconciliation:
     position = claim.position
     words = f"{position.symbol} is not among the symbols of the settings; add it and start again"
     return Reconciliation(unsettled=(Unsettled(position.position_id, position.symbol, words),))
-
-
-def _explained(
-    part: Reconciliation, claims: Sequence[Claim], snapshot: AccountSnapshot
-) -> Reconciliation:
-    def explain(found: Difference) -> Difference:
-        foreign = sold_by_others(claims, snapshot, found.symbol)
-        if found.kind is not DifferenceKind.SOLD_ELSEWHERE or not foreign:
-            return found
-        words = f"{found.words} Orders that are not this bot's sold {foreign:f} of the coin."
-        return replace(found, words=words)
-
-    return replace(part, differences=tuple(explain(found) for found in part.differences))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +72,7 @@ class _Case:
 
     @property
     def coin(self) -> str:
-        return self.position.symbol.split("-")[0]
+        return self.position.coin
 
     @property
     def held(self) -> Decimal:
@@ -206,10 +191,15 @@ def _new_fills(case: _Case) -> tuple[Fill, ...]:
 
 
 def _order_states(case: _Case) -> tuple[OrderState, ...]:
+    """Return what is new; no order is written as ended before its fills are known."""
     journaled = {order.order_id: order for order in case.claim.orders}
+    known = (
+        replace(leg.now, status=leg.order.status) if leg.unseen > 0 else leg.now
+        for leg in case.legs
+    )
     return tuple(
         OrderState(now.order_id, now.status, now.txid)
-        for now in (leg.now for leg in case.legs)
+        for now in known
         if now != journaled[now.order_id]
     )
 
@@ -274,13 +264,9 @@ def _differences_of(case: _Case, leg: Leg) -> Iterator[Difference]:
         words = f"The {listed} was cancelled while the bot was away; {rest:f} were not sold."
         yield _difference(case, DifferenceKind.CANCELED_ELSEWHERE, rest, words)
     unlisted = not leg.remotes and (order.txid is not None or leg.fills)
-    if (unlisted or leg.unseen > 0) and _lasting(case) and (doubt := _doubt(leg, case.look)):
+    if (unlisted or leg.unseen > 0) and case.look.lasting and (doubt := _doubt(leg, case.look)):
         words = f"What became of a position cannot be learned: {doubt}."
         yield _difference(case, DifferenceKind.UNLISTED, order.amount, words)
-
-
-def _lasting(case: _Case) -> bool:
-    return case.look.now - case.look.first_at >= BALANCE_LAG
 
 
 def _sold_elsewhere(case: _Case) -> Difference:

@@ -15,19 +15,22 @@ def claim_of(journal: Journal, position: Position) -> Claim:
     return Claim(position, tuple(orders), fills)
 
 
-def write_findings(journal: Journal, found: Reconciliation, at: datetime) -> None:
-    """Write the fills, order states and differences that a recovery has learned."""
+def write_findings(journal: Journal, found: Reconciliation, at: datetime) -> list[Difference]:
+    """Write what a recovery has learned; return the differences that were not written before."""
     for fill in found.new_fills:
         journal.add_fill(fill)
     for state in found.order_states:
         journal.set_order_status(state.order_id, state.status)
         if state.txid is not None:
             journal.set_txid(state.order_id, state.txid)
-    for difference in found.differences:
-        _write(journal, difference, at)
+    return [difference for difference in found.differences if _write(journal, difference, at)]
 
 
-def _write(journal: Journal, found: Difference, at: datetime) -> None:
+def _write(journal: Journal, found: Difference, at: datetime) -> bool:
+    """Write a difference; False when there is nothing new in it."""
+    person = found.kind.needs_person
+    if not person and _was_told(journal, found):
+        return False
     written = WrittenDifference(
         found_at=at,
         kind=found.kind,
@@ -36,7 +39,18 @@ def _write(journal: Journal, found: Difference, at: datetime) -> None:
         amount=found.amount,
         words=found.words,
     )
-    journal.add_difference(written, needs_person=found.kind.needs_person)
+    return journal.add_difference(written, needs_person=person)
+
+
+def _was_told(journal: Journal, found: Difference) -> bool:
+    """Whether the coin's last difference of the kind was this one; coins of others have no owner.
+
+    Those that are beyond the bot's are there at every start, whatever position it has.
+    """
+    last = journal.last_difference(found.kind, found.symbol)
+    if last is None or last.amount != found.amount:
+        return False
+    return found.kind is DifferenceKind.MORE_THAN_OURS or last.position_id == found.position_id
 
 
 def accept(journal: Journal, found: WrittenDifference) -> None:

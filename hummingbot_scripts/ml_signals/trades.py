@@ -80,6 +80,11 @@ class Position:
     written_off: Decimal = ZERO
     trailing_trigger: Decimal | None = None
 
+    @property
+    def coin(self) -> str:
+        """The base currency."""
+        return self.symbol.split("-")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

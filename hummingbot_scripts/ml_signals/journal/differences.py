@@ -1,5 +1,6 @@
 """The journal's log of what it and the exchange disagreed about."""
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -53,6 +54,22 @@ class DifferenceTable(JournalFile):
         )
         return True
 
+    def reword_difference(self, kind: str, position_id: str, words: str) -> None:
+        """Change the words of a difference that is open."""
+        self._run(
+            "UPDATE differences SET words = ? WHERE kind = ? AND position_id = ?"
+            " AND settled_at IS NULL",
+            (words, kind, position_id),
+        )
+
+    def last_difference(self, kind: str, symbol: str) -> WrittenDifference | None:
+        """Return a coin's newest difference of a kind, settled or not; None if it has had none."""
+        row = self._row(
+            "SELECT * FROM differences WHERE kind = ? AND symbol = ? ORDER BY rowid DESC LIMIT 1",
+            (kind, symbol),
+        )
+        return None if row is None else _written(row)
+
     def settle_differences(self, at: datetime, by: str) -> int:
         """Write that all open differences are settled, and by whom; return how many were."""
         return self._run(
@@ -63,14 +80,15 @@ class DifferenceTable(JournalFile):
     def open_differences(self) -> list[WrittenDifference]:
         """Return the differences that nobody has settled, oldest first."""
         rows = self._rows("SELECT * FROM differences WHERE settled_at IS NULL ORDER BY 1")
-        return [
-            WrittenDifference(
-                found_at=from_text(row["found_at"]),
-                kind=row["kind"],
-                symbol=row["symbol"],
-                position_id=row["position_id"],
-                amount=Decimal(row["amount"]),
-                words=row["words"],
-            )
-            for row in rows
-        ]
+        return [_written(row) for row in rows]
+
+
+def _written(row: sqlite3.Row) -> WrittenDifference:
+    return WrittenDifference(
+        found_at=from_text(row["found_at"]),
+        kind=row["kind"],
+        symbol=row["symbol"],
+        position_id=row["position_id"],
+        amount=Decimal(row["amount"]),
+        words=row["words"],
+    )

@@ -51,6 +51,13 @@ class OrderTable(JournalFile):
         )
         return [order_of(row) for row in rows]
 
+    def txids(self, symbol: str) -> frozenset[str]:
+        """Return the exchange's ids of all orders in a coin."""
+        rows = self._rows(
+            "SELECT txid FROM orders WHERE symbol = ? AND txid IS NOT NULL", (symbol,)
+        )
+        return frozenset(row["txid"] for row in rows)
+
     def add_fill(self, fill: Fill) -> bool:
         """Write a fill; False when this very fill was written before."""
         cursor = self._run(

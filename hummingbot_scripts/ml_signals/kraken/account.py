@@ -1,4 +1,4 @@
-"""What Kraken knows of this account: orders, trades and balances, as recovery reads them."""
+"""What Kraken knows of an account, in this bot's words: orders, trades and balances."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,6 @@ from ..trades import OrderSide
 
 Ask = Callable[[str, Mapping[str, str]], Awaitable[Any]]
 """Puts a question to Kraken's private interface: method and parameters to the result."""
-
-PAGE = 50
-MOST_PAGES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,43 +60,11 @@ class RemoteTrade:
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """Everything since a moment: orders, open or not, fills, and what is held by asset."""
+    """What is known of an account: orders, open or not, fills, and what is held by asset."""
 
     orders: tuple[RemoteOrder, ...]
     trades: tuple[RemoteTrade, ...]
     balances: Mapping[str, Decimal]
-
-
-async def read_account(
-    ask: Ask, since: datetime, symbol_of: Callable[[str], str | None]
-) -> AccountSnapshot:
-    """Read all open orders, and what ended or traded since `since`, page by page.
-
-    Open orders come first: one that ends meanwhile is then found among the ended ones too, which
-    count. Trades come after the orders, so that no order's fills are missing.
-    """
-    start = {"start": f"{since.timestamp():.6f}"}
-    open_orders = (await ask("OpenOrders", {"trades": "true"}))["open"]
-    ended = await _pages(ask, "ClosedOrders", start | {"trades": "true"}, "closed")
-    trades = await _pages(ask, "TradesHistory", start, "trades")
-    balances = balances_of(await ask("Balance", {}))
-    orders = {txid: remote_order(txid, given, symbol_of) for txid, given in open_orders.items()}
-    orders |= {txid: remote_order(txid, given, symbol_of) for txid, given in ended.items()}
-    return AccountSnapshot(
-        orders=tuple(orders.values()),
-        trades=tuple(remote_trade(key, given, symbol_of) for key, given in trades.items()),
-        balances=balances,
-    )
-
-
-async def _pages(ask: Ask, method: str, given: Mapping[str, str], key: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for number in range(MOST_PAGES):
-        page = await ask(method, {**given, "ofs": str(number * PAGE)})
-        found.update(page[key])
-        if len(page[key]) < PAGE or len(found) >= int(page.get("count", 0)):
-            break
-    return found
 
 
 def remote_order(

@@ -40,11 +40,14 @@ class Allowance:
         self._used = 0.0
         self._at = 0.0
 
-    async def take(self, method: str, parameters: Mapping[str, str]) -> None:
-        """Wait until the call may be made, and count it."""
+    async def take(
+        self, method: str, parameters: Mapping[str, str], *, urgent: bool = False
+    ) -> None:
+        """Wait until the call may be made, and count it; `urgent` ones never leave a reserve."""
         if method in _FREE:
             return
-        cost, reserve = _COST.get(method, 1.0), _reserve(method, parameters)
+        cost = _COST.get(method, 1.0)
+        reserve = 0.0 if urgent else _reserve(method, parameters)
         while (pause_s := self.missing_s(cost, reserve=reserve)) > 0:  # noqa: ASYNC110 (no event)
             await asyncio.sleep(pause_s)
         self._used += cost
@@ -65,4 +68,5 @@ class Allowance:
 
 def _reserve(method: str, parameters: Mapping[str, str]) -> float:
     """Return what the call must leave; one that looks for a certain order leaves nothing."""
-    return RESERVE if method in _CAN_WAIT and "userref" not in parameters else 0.0
+    wholly = method == "OpenOrders" and not parameters
+    return RESERVE if wholly or (method in _CAN_WAIT and "userref" not in parameters) else 0.0

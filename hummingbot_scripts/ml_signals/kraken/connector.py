@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,11 +13,11 @@ from hummingbot.core.network_iterator import NetworkStatus
 
 from ..clock import utc_now
 from ..supervisor import supervise
-from .account import AccountSnapshot, balances_of, read_account, remote_order
+from .account import balances_of, remote_order
 from .book_stream import CarefulBookStream, PromptBooks
+from .inquiry import Inquiry
 from .ladder import Best
 from .orders import KrakenOrders, Sending
-from .placing import asking
 from .prices import PriceWatch, TrustedPrice
 from .rules import locked, trading_rules
 
@@ -90,14 +89,10 @@ class CarefulKraken(KrakenOrders):
 
     # The account
 
-    async def account(self, since: datetime) -> AccountSnapshot:
-        """Return everything that Kraken knows of this account since a moment (UTC).
-
-        It is many calls, so each is repeated for longer before all are given up.
-        """
+    async def inquiry(self) -> Inquiry:
+        """Return a way to ask about this account; its calls go before those that can wait."""
         await self.learn_symbols()
-        patiently = asking(self.private, attempts=6)
-        return await read_account(patiently, since, self.symbol_of)
+        return Inquiry(self.ask_first, self.symbol_of)
 
     async def _learn_balances(self) -> None:
         """Ask for the balances until they are known: before that no position is guarded.
@@ -113,8 +108,9 @@ class CarefulKraken(KrakenOrders):
 
     async def _update_balances(self) -> None:
         await self.learn_symbols()
-        answer = (await self.ask("OpenOrders", {}))["open"]
-        held = balances_of(await self.ask("Balance", {}))
+        ask = self.ask if self._account_balances else self.ask_first
+        answer = (await ask("OpenOrders", {}))["open"]
+        held = balances_of(await ask("Balance", {}))
         orders = [remote_order(txid, given, self.symbol_of) for txid, given in answer.items()]
         prices = {s: price.ask for s in self._trading_pairs if (price := self.prices.trusted(s))}
         tied = locked(orders, prices)

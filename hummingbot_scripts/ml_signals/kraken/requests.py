@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -35,6 +36,7 @@ class KrakenRequests(KrakenExchange):  # type: ignore[misc]
         super().__init__(*args, **named)
         self._allowance = Allowance(QUOTAS[self._kraken_api_tier])
         self.ask = asking(self.private)
+        self.ask_first = asking(partial(self.private, urgent=True), attempts=6)
 
     @property
     def authenticator(self) -> CarefulAuth:
@@ -46,9 +48,14 @@ class KrakenRequests(KrakenExchange):  # type: ignore[misc]
         """Hummingbot's limits of public calls and of orders."""
         return [*build_rate_limits_by_tier(self._kraken_api_tier), _QUESTIONS]
 
-    async def private(self, method: str, parameters: Mapping[str, str]) -> Any:
-        """Put one signed request to Kraken and return its result; raises a `KrakenError`."""
-        await self._allowance.take(method, parameters)
+    async def private(
+        self, method: str, parameters: Mapping[str, str], *, urgent: bool = False
+    ) -> Any:
+        """Put one signed request to Kraken and return its result; raises a `KrakenError`.
+
+        An `urgent` one leaves nothing of the allowance to others.
+        """
+        await self._allowance.take(method, parameters, urgent=urgent)
         try:
             result = result_of(await self._post(PRIVATE + method, parameters))
         except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as failure:

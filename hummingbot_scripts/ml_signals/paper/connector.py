@@ -64,8 +64,9 @@ class PaperKraken(CarefulKraken):
         """Give a new account its starting balance; one that was ever opened keeps its own."""
         self.paper.seed(asset, Decimal(str(amount)))
 
-    async def private(self, method: str, parameters: Any) -> Any:
+    async def private(self, method: str, parameters: Any, *, urgent: bool = False) -> Any:
         """Answer a private request from the paper account; raises a `KrakenError`."""
+        del urgent  # nothing is counted here
         try:
             desk = await self._opened_desk()
         except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as failure:

@@ -53,7 +53,7 @@ class PaperHistory:
         """Return the trades with the ids that are asked for."""
         ids = ids_of(given, MOST_TRADES)
         if any(name not in self._account.trades for name in ids):
-            raise RefusedError("EQuery:Unknown trade")
+            raise RefusedError("EOrder:Invalid order")
         return self._trades(self._account.trades[name] for name in ids)
 
     def trades_history(self, given: Parameters) -> dict[str, Any]:

@@ -1,22 +1,14 @@
-import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from hummingbot_scripts.ml_signals.kraken.account import (
-    PAGE,
     balances_of,
-    read_account,
     remote_order,
 )
 from hummingbot_scripts.ml_signals.kraken.rules import locked
 from hummingbot_scripts.ml_signals.trades import OrderSide
 
-SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = {"XBTUSD": "BTC-USD", "XXBTZUSD": "BTC-USD"}
 
 
@@ -31,50 +23,6 @@ def order(status: str = "open", **more: Any) -> dict[str, Any]:
         "descr": wanted,
         **more,
     }
-
-
-def trade(number: int) -> dict[str, Any]:
-    return {
-        "ordertxid": f"O{number}",
-        "pair": "XXBTZUSD",
-        "type": "buy",
-        "price": "60000.1",
-        "vol": "0.001",
-        "cost": "60.0001",
-        "fee": "0.24",
-        "time": 1767225600.5,
-    }
-
-
-class FakeHistory:
-    """So many ended orders and trades; `late` of them end while the pages are read."""
-
-    def __init__(self, ended: int, late: int = 0) -> None:
-        self.ended, self.late = ended, late
-        self.open = {"OPEN": order()}
-
-    async def ask(self, method: str, parameters: Mapping[str, str]) -> Any:
-        if method == "OpenOrders":
-            return {"open": self.open}
-        if method == "Balance":
-            return {"ZUSD": "1"}
-        numbers = list(range(self.ended))[::-1]
-        first = int(parameters["ofs"])
-        page = numbers[first : first + PAGE]
-        count = self.ended
-        if self.late:
-            self.late -= 1
-            self.ended += 1
-        if method == "ClosedOrders":
-            return {"closed": {f"O{n}": order("closed") for n in page}, "count": count}
-        return {"trades": {f"T{n}": trade(n) for n in page}, "count": count}
-
-
-@given(st.integers(0, 180), st.integers(0, 3))
-def test_every_page_is_read_also_when_more_comes_meanwhile(ended: int, late: int) -> None:
-    account = asyncio.run(read_account(FakeHistory(ended, late).ask, SINCE, NAMES.get))
-    assert {f"O{n}" for n in range(ended)} <= {each.txid for each in account.orders}
-    assert {f"T{n}" for n in range(ended)} <= {each.trade_id for each in account.trades}
 
 
 def test_an_order_is_read_to_the_last_digit() -> None:

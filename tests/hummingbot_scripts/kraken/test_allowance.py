@@ -70,3 +70,15 @@ async def _make(calls: list[tuple[str, float]], waiting: Waiting) -> None:
         counter, at = max(counter - (waiting.now - at) * STARTER.back_a_second, 0), waiting.now
         counter += {"AddOrder": 0, "TradesHistory": 2}.get(method, 1)
         assert counter <= STARTER.most
+
+
+async def test_urgent_calls_use_the_reserve_that_others_leave(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting = Waiting(monkeypatch)
+    await waiting.waited("QueryOrders", 12)
+    before = waiting.now
+    await waiting.allowance.take("Balance", {}, urgent=True)
+    assert waiting.now == before
+    assert await waiting.waited("Balance") > RESERVE / STARTER.back_a_second / 2
+    assert await waiting.waited("OpenOrders") > 0

@@ -310,7 +310,11 @@ async def test_the_account_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch)
         for _ in range(60):
             run.buy("0.0001")
         await eventually(lambda: len(run.kraken.exchange.trades) == 60)
-        account = await run.connector.account(since)
+        inquiry = await run.connector.inquiry()
+        await inquiry.look()
+        await inquiry.ended_orders(since)
+        await inquiry.history(since)
+        account = inquiry.account
         assert {order.txid for order in account.orders} == set(run.kraken.exchange.orders)
         assert sum(trade.fee_quote for trade in account.trades) == sum(
             trade.fee for trade in run.kraken.exchange.trades

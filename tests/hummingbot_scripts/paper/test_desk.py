@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hummingbot_scripts.ml_signals.kraken.account import read_account, remote_order, remote_trade
+from hummingbot_scripts.ml_signals.kraken.account import remote_order, remote_trade
+from hummingbot_scripts.ml_signals.kraken.inquiry import Inquiry
 from hummingbot_scripts.ml_signals.paper.account import PaperAccount
 from hummingbot_scripts.ml_signals.paper.desk import Latency, PaperDesk
 from hummingbot_scripts.ml_signals.paper.matching import Market
@@ -59,7 +60,11 @@ async def test_the_live_connectors_reader_finds_everything_exactly(bench: Bench)
     resting = await bench.add(LIMIT_BUY)
     stop = await bench.add(STOP)
     bench.now += timedelta(minutes=1)
-    snapshot = await read_account(bench.ask, NOW - timedelta(1), NAMES.get)
+    inquiry = Inquiry(bench.ask, NAMES.get)
+    await inquiry.look()
+    await inquiry.ended_orders(NOW - timedelta(1))
+    await inquiry.history(NOW - timedelta(1))
+    snapshot = inquiry.account
     by_id = {order.txid: order for order in snapshot.orders}
     assert set(by_id) == {filled, resting, stop}
     [trade] = snapshot.trades
@@ -137,7 +142,7 @@ async def test_history_comes_in_pages_of_fifty_the_latest_first(bench: Bench) ->
         ),
         ("CancelOrder", {"txid": "O-NONE"}, "EOrder:Unknown order"),
         ("QueryOrders", {"txid": "O-NONE"}, "EOrder:Unknown order"),
-        ("QueryTrades", {"txid": "T-NONE"}, "EQuery:Unknown trade"),
+        ("QueryTrades", {"txid": "T-NONE"}, "EOrder:Invalid order"),
         ("QueryOrders", {"txid": ",".join("A" * 51)}, "EGeneral:Invalid arguments:txid"),
         ("Withdraw", {}, "EGeneral:Unknown method"),
     ],

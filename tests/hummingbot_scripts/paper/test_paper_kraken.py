@@ -316,13 +316,17 @@ async def test_a_killed_bots_orders_trade_on_when_it_is_back(
     connector = paper(tmp_path)
     connector.set_balance("USD", 1.0)  # the settings have changed meanwhile; the account has not
     async with running(connector) as trading:
-        snapshot = await connector.account(from_epoch(began - 1))
+        inquiry = await connector.inquiry()
+        await inquiry.look()
+        snapshot = inquiry.account
         [found] = snapshot.orders
         assert (str(found.userref), found.live) == (order_id, True)
         assert snapshot.balances["USD"] == Decimal(START_USD)
         prices.price = 58_000.0
         await eventually(lambda: not connector.paper.live_orders)
-        snapshot = await connector.account(from_epoch(began - 1))
+        await inquiry.look()
+        await inquiry.history(from_epoch(began - 1))
+        snapshot = inquiry.account
         assert [trade.price for trade in snapshot.trades] == [Decimal(59_000)]
         assert snapshot.balances["BTC"] == Decimal("0.002")
 
