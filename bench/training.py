@@ -24,7 +24,7 @@ def measure() -> list[Result]:
     spec = TrainingSpec(PROFILE, settings.profiles[PROFILE], training, 60)
     trained = train({"BTC-USD": bars}, spec, lambda _stage, _share: None)
     names = feature_names(spec.profile.features, trade_counts=False)
-    labels = make_labels(bars, spec.profile.label)["label"].to_numpy()
+    labels = make_labels(bars, spec.profile.label, 60)["label"].to_numpy()
     rows = np.flatnonzero(np.isfinite(labels))[:: training.row_stride_bars]
     rows = rows[: trained.card.windows.train.rows]
     matrix = compute_features(bars, names).to_numpy(dtype="float32")[rows]

@@ -18,7 +18,11 @@ def classes(kind: LabelKind) -> tuple[Direction, ...]:
     return _CLASSES[kind]
 
 
-def make_labels(bars: pd.DataFrame, label: LabelConfig) -> pd.DataFrame:
+def make_labels(
+    bars: pd.DataFrame,
+    label: LabelConfig,
+    bar_seconds: int,  # noqa: ARG001 (a trade begins where the next bar opens)
+) -> pd.DataFrame:
     """Return `label` (class index, NaN while unknown), `known_at` (UTC) and `forward_return`.
 
     Rows are the bars'. The horizon is a duration: the outcome of t is the close of the last bar

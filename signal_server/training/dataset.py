@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from signal_server.core.errors import ModelError, NoHistoryError
 from signal_server.core.gaps import whole_after, whole_before
 from signal_server.features.catalogue import compute_features, warmup_bars
 from signal_server.labels import classes, make_labels
+from signal_server.training.weights import average_uniqueness, mean_one
 
 BLOCK_BARS = 100_000
 _SECOND_NS = 1_000_000_000
@@ -28,7 +29,9 @@ class Dataset:
 
     `features` is float32 (rows, names), NaN where a feature is undefined. `labels` are indices
     into `classes`. `time` is the bar's close and `known_at` the moment the label became known,
-    both tz-aware UTC. `symbol_codes` are indices into `symbols`.
+    both tz-aware UTC. `symbol_codes` are indices into `symbols`. `returns` is what followed, as a
+    share: the move of the price, or the net return of the trade that the label describes.
+    `weights` is the label's average uniqueness among those of its symbol, scaled to a mean of 1.
     """
 
     names: tuple[str, ...]
@@ -39,6 +42,8 @@ class Dataset:
     time: pd.DatetimeIndex
     known_at: pd.DatetimeIndex
     symbol_codes: NDArray[np.int16]
+    returns: NDArray[np.float64]
+    weights: NDArray[np.float32]
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -56,24 +61,19 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class _SymbolRows:
+class Block:
+    """Features of some rows of one symbol: `rows` are positions in the dataset, rising."""
+
+    rows: NDArray[np.int64]
     features: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _SymbolRows:
     labels: NDArray[np.int8]
     time_ns: NDArray[np.int64]
     known_at_ns: NDArray[np.int64]
-
-
-@dataclass(slots=True)
-class _Meter:
-    """Counts the bars that are done, and tells their share."""
-
-    total: int
-    progress: Progress
-    done: int = 0
-
-    def add(self, bars: int) -> None:
-        self.done += bars
-        self.progress(self.done / self.total)
+    returns: NDArray[np.float64]
 
 
 def build_dataset(
@@ -86,12 +86,41 @@ def build_dataset(
     stride counts on the clock, not from the first bar, so that all symbols keep the same moments.
     Raises `NoHistoryError` naming a symbol with no usable row.
     """
+    outline = outline_dataset(bars_by_symbol, spec)
+    features = np.empty((len(outline), len(spec.names)), dtype=np.float32)
+    done = 0
+    for block in iter_blocks(bars_by_symbol, outline):
+        features[block.rows] = block.features
+        done += len(block.rows)
+        progress(done / len(outline))
+    return replace(outline, features=features)
+
+
+def outline_dataset(bars_by_symbol: Mapping[str, pd.DataFrame], spec: DatasetSpec) -> Dataset:
+    """Return the dataset with all but its features, which are (rows, 0) here.
+
+    Holds the bars of one symbol at a time, if the mapping does. Raises as `build_dataset`.
+    """
     if not bars_by_symbol:
         raise NoHistoryError("there are no bars to train on; backfill or import some first")
-    meter = _Meter(sum(len(bars) for bars in bars_by_symbol.values()), progress)
     symbols = tuple(sorted(bars_by_symbol))
-    blocks = [_symbol_rows(symbol, bars_by_symbol[symbol], spec, meter) for symbol in symbols]
-    return _join(symbols, blocks, spec)
+    return _join(symbols, [_symbol_rows(one, bars_by_symbol[one], spec) for one in symbols], spec)
+
+
+def iter_blocks(bars_by_symbol: Mapping[str, pd.DataFrame], outline: Dataset) -> Iterator[Block]:
+    """Yield the features of all rows of an outline, symbol by symbol, in blocks of rising time.
+
+    A block comes from at most 100,000 bars, whatever the history, so that it fits into memory.
+    """
+    for code, symbol in enumerate(outline.symbols):
+        rows = np.flatnonzero(outline.symbol_codes == code)
+        bars = bars_by_symbol[symbol]
+        usable = np.zeros(len(bars), dtype=np.bool_)
+        usable[bars.index.searchsorted(outline.time[rows])] = True
+        first = 0
+        for features in _feature_blocks(bars, usable, outline.names):
+            yield Block(rows[first : first + len(features)], features)
+            first += len(features)
 
 
 def fingerprint(bars_by_symbol: Mapping[str, pd.DataFrame]) -> str:
@@ -119,8 +148,8 @@ def feature_matrix(features: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np
     return matrix
 
 
-def _symbol_rows(symbol: str, bars: pd.DataFrame, spec: DatasetSpec, meter: _Meter) -> _SymbolRows:
-    labels = make_labels(bars, spec.label)
+def _symbol_rows(symbol: str, bars: pd.DataFrame, spec: DatasetSpec) -> _SymbolRows:
+    labels = make_labels(bars, spec.label, spec.bar_seconds)
     closes = pd.DatetimeIndex(bars.index)
     time_ns = _nanoseconds(closes)
     usable = labels["label"].notna().to_numpy() & _on_stride(time_ns, spec)
@@ -132,12 +161,11 @@ def _symbol_rows(symbol: str, bars: pd.DataFrame, spec: DatasetSpec, meter: _Met
             f"warm-up and a horizon of {spec.label.horizon_s} s without holes; "
             "backfill a longer history"
         )
-    known_at = pd.DatetimeIndex(labels["known_at"])[usable]
     return _SymbolRows(
-        features=np.concatenate(list(_feature_blocks(bars, usable, spec.names, meter))),
         labels=labels["label"].to_numpy()[usable].astype(np.int8),
         time_ns=time_ns[usable],
-        known_at_ns=_nanoseconds(known_at),
+        known_at_ns=_nanoseconds(pd.DatetimeIndex(labels["known_at"]))[usable],
+        returns=labels["forward_return"].to_numpy(np.float64)[usable],
     )
 
 
@@ -146,7 +174,7 @@ def _on_stride(time_ns: NDArray[np.int64], spec: DatasetSpec) -> NDArray[np.bool
 
 
 def _feature_blocks(
-    bars: pd.DataFrame, usable: NDArray[np.bool_], names: tuple[str, ...], meter: _Meter
+    bars: pd.DataFrame, usable: NDArray[np.bool_], names: tuple[str, ...]
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the usable rows block by block, each computed from itself and its warm-up alone.
 
@@ -160,23 +188,26 @@ def _feature_blocks(
         features = compute_features(bars.iloc[begin:last], names)
         block = features.iloc[first - begin :]
         yield feature_matrix(block.loc[usable[first:last]], names)
-        meter.add(last - first)
 
 
-def _join(symbols: tuple[str, ...], blocks: list[_SymbolRows], spec: DatasetSpec) -> Dataset:
-    time_ns = np.concatenate([block.time_ns for block in blocks])
-    counts = [len(block.labels) for block in blocks]
-    codes = np.repeat(np.arange(len(blocks), dtype=np.int16), counts)
+def _join(symbols: tuple[str, ...], parts: list[_SymbolRows], spec: DatasetSpec) -> Dataset:
+    time_ns = np.concatenate([part.time_ns for part in parts])
+    counts = [len(part.labels) for part in parts]
+    codes = np.repeat(np.arange(len(parts), dtype=np.int16), counts)
     order = np.lexsort((codes, time_ns))
+    time_ns, codes = time_ns[order], codes[order]
+    known_at_ns = np.concatenate([part.known_at_ns for part in parts])[order]
     return Dataset(
         names=spec.names,
         classes=classes(spec.label.kind),
         symbols=symbols,
-        features=np.concatenate([block.features for block in blocks])[order],
-        labels=np.concatenate([block.labels for block in blocks])[order],
-        time=_utc(time_ns[order]),
-        known_at=_utc(np.concatenate([block.known_at_ns for block in blocks])[order]),
-        symbol_codes=codes[order],
+        features=np.empty((len(order), 0), dtype=np.float32),
+        labels=np.concatenate([part.labels for part in parts])[order],
+        time=_utc(time_ns),
+        known_at=_utc(known_at_ns),
+        symbol_codes=codes,
+        returns=np.concatenate([part.returns for part in parts])[order],
+        weights=mean_one(average_uniqueness(time_ns, known_at_ns, codes)),
     )
 
 

@@ -22,24 +22,24 @@ def bars(closes: list[float], minutes: list[int] | None = None) -> pd.DataFrame:
 
 
 def test_direction_compares_with_the_close_a_horizon_later() -> None:
-    labels = make_labels(bars([10, 11, 12, 9, 12]), TWO_MINUTES_UP)
+    labels = make_labels(bars([10, 11, 12, 9, 12]), TWO_MINUTES_UP, 60)
     assert labels["label"].tolist()[:3] == [1.0, 0.0, 0.0]
     assert labels["label"].isna().tolist() == [False, False, False, True, True]
     assert labels["forward_return"].iloc[0] == pytest.approx(0.2)
 
 
 def test_a_label_is_known_a_horizon_later() -> None:
-    labels = make_labels(bars([10, 11, 12]), TWO_MINUTES_UP)
+    labels = make_labels(bars([10, 11, 12]), TWO_MINUTES_UP, 60)
     assert (labels["known_at"] - labels.index == pd.Timedelta(minutes=2)).all()
 
 
 def test_a_price_that_ends_where_it_began_is_no_up() -> None:
-    assert make_labels(bars([10, 11, 10]), TWO_MINUTES_UP)["label"].iloc[0] == 0.0
+    assert make_labels(bars([10, 11, 10]), TWO_MINUTES_UP, 60)["label"].iloc[0] == 0.0
 
 
 def test_the_horizon_is_a_duration_across_missing_minutes() -> None:
     # At minute 2 there is no bar: the price then is still that of minute 1.
-    labels = make_labels(bars([10, 11, 5], minutes=[0, 1, 4]), TWO_MINUTES_UP)
+    labels = make_labels(bars([10, 11, 5], minutes=[0, 1, 4]), TWO_MINUTES_UP, 60)
     assert labels["forward_return"].iloc[0] == pytest.approx(0.1)
 
 
@@ -47,7 +47,7 @@ def test_the_horizon_is_a_duration_across_missing_minutes() -> None:
     ("after", "expected"), [(100.21, 2.0), (100.19, 1.0), (99.81, 1.0), (99.79, 0.0)]
 )
 def test_a_trend_must_exceed_its_threshold(after: float, expected: float) -> None:
-    assert make_labels(bars([100.0, after]), TREND)["label"].iloc[0] == expected
+    assert make_labels(bars([100.0, after]), TREND, 60)["label"].iloc[0] == expected
 
 
 def test_classes_are_named_in_the_order_of_their_index() -> None:
@@ -56,7 +56,7 @@ def test_classes_are_named_in_the_order_of_their_index() -> None:
 
 
 def test_no_bars_give_no_labels() -> None:
-    assert make_labels(bars([]), TWO_MINUTES_UP).empty
+    assert make_labels(bars([]), TWO_MINUTES_UP, 60).empty
 
 
 @given(
@@ -67,8 +67,8 @@ def test_no_bars_give_no_labels() -> None:
 def test_more_bars_change_only_what_was_unknown(
     closes: list[float], cut: int, label: LabelConfig
 ) -> None:
-    whole = make_labels(bars(closes), label)
-    part = make_labels(bars(closes[:cut]), label)
+    whole = make_labels(bars(closes), label, 60)
+    part = make_labels(bars(closes[:cut]), label, 60)
     known = part["label"].notna().to_numpy()
     np.testing.assert_array_equal(whole["label"].iloc[: len(part)][known], part["label"][known])
     assert (part["known_at"][~known] > part.index[-1]).all()

@@ -224,7 +224,7 @@ def test_an_outcome_is_the_class_that_training_labels(
 ) -> None:
     closes = 100.0 * np.cumprod(1.0 + np.array(returns))
     index = pd.date_range(NOON, periods=len(closes), freq="60s")
-    labelled = make_labels(pd.DataFrame({"close": closes}, index=index), label).dropna()
+    labelled = make_labels(pd.DataFrame({"close": closes}, index=index), label, 60).dropna()
     for _, row in labelled.iterrows():
         expected = classes(label.kind)[int(row["label"])]
         assert outcome_class(row["forward_return"], label.threshold_bps) is expected

@@ -16,6 +16,8 @@ from signal_server.training.dataset import (
     build_dataset,
     feature_matrix,
     fingerprint,
+    iter_blocks,
+    outline_dataset,
 )
 
 NAMES = feature_names("indicators", trade_counts=False)
@@ -31,9 +33,10 @@ def test_every_row_has_the_features_and_the_label_of_its_bar(make_bars):
     bars = make_bars(count=1500)
     dataset = _build({"BTC-USD": bars})
     features = compute_features(bars, NAMES).loc[dataset.time].to_numpy(np.float32)
-    labels = make_labels(bars, LABEL).loc[dataset.time]
+    labels = make_labels(bars, LABEL, 60).loc[dataset.time]
     np.testing.assert_allclose(dataset.features, features, rtol=1e-5, atol=1e-7)
     assert (dataset.labels == labels["label"].to_numpy()).all()
+    assert (dataset.returns == labels["forward_return"].to_numpy()).all()
     assert (dataset.known_at == pd.DatetimeIndex(labels["known_at"])).all()
 
 
@@ -89,6 +92,27 @@ def test_features_take_four_bytes_each(make_bars):
     dataset = _build({"BTC-USD": make_bars(count=1500)})
     assert dataset.features.dtype == np.float32
     assert dataset.features.shape == (len(dataset), len(NAMES))
+
+
+def test_blocks_hold_every_row_of_an_outline_once_and_in_rising_time(make_bars, monkeypatch):
+    bars = {"ETH-USD": make_bars(count=1500, seed=2), "BTC-USD": make_bars(count=1400)}
+    monkeypatch.setattr(module, "BLOCK_BARS", 500)
+    outline = outline_dataset(bars, SPEC)
+    blocks = list(iter_blocks(bars, outline))
+    rows = np.concatenate([block.rows for block in blocks])
+    assert sorted(rows) == list(range(len(outline)))
+    assert all((np.diff(block.rows) > 0).all() for block in blocks)
+    whole = _build(bars)
+    for block in blocks:
+        np.testing.assert_array_equal(whole.features[block.rows], block.features)
+
+
+def test_labels_that_overlap_their_neighbours_more_weigh_less(make_bars):
+    bars = {"BTC-USD": make_bars(count=1500)}
+    dataset = _build(bars, replace(SPEC, label=LABEL.model_copy(update={"horizon_s": 1800})))
+    assert dataset.weights.dtype == np.float32
+    assert dataset.weights.mean() == pytest.approx(1.0, rel=1e-6)
+    assert dataset.weights[0] > dataset.weights[len(dataset) // 2]
 
 
 def test_a_symbol_with_too_few_bars_is_named(make_bars):

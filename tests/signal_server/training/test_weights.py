@@ -1,0 +1,60 @@
+"""Uniqueness is that of the book: the mean over a label's time of one over the labels active."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signal_server.training.weights import average_uniqueness, mean_one
+
+SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 15)), min_size=1, max_size=25)
+
+
+def _unique(spans: list[tuple[int, int]], groups: list[int] | None = None) -> np.ndarray:
+    start = np.array([begin for begin, _ in spans], dtype=np.int64)
+    length = np.array([length for _, length in spans], dtype=np.int64)
+    group = np.zeros(len(spans), dtype=np.int16) if groups is None else np.array(groups)
+    return average_uniqueness(start, start + length, group)
+
+
+def test_labels_that_do_not_overlap_are_unique() -> None:
+    assert _unique([(0, 5), (5, 5), (20, 1)]).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_two_labels_over_the_same_time_share_it() -> None:
+    assert _unique([(0, 5), (0, 5)]).tolist() == [0.5, 0.5]
+
+
+def test_a_label_that_is_overlapped_by_half_is_unique_by_three_quarters() -> None:
+    assert _unique([(0, 4), (2, 4)]).tolist() == [0.75, 0.75]
+
+
+@given(spans=SPANS)
+def test_uniqueness_is_the_mean_of_one_over_the_active_labels(spans: list[tuple[int, int]]) -> None:
+    active = np.zeros(60)
+    for begin, length in spans:
+        active[begin : begin + length] += 1
+    expected = [np.mean(1 / active[begin : begin + length]) for begin, length in spans]
+    np.testing.assert_allclose(_unique(spans), expected, rtol=1e-12)
+
+
+@given(spans=SPANS, at=st.integers(1, 50))
+def test_what_starts_after_a_label_ended_does_not_change_its_weight(
+    spans: list[tuple[int, int]], at: int
+) -> None:
+    before = [span for span in spans if span[0] < at]
+    after = [span for span in spans if span[0] >= at]
+    ended = [begin + length <= at for begin, length in before]
+    whole = _unique(before + after)[: len(before)]
+    np.testing.assert_allclose(whole[ended], _unique(before)[ended] if before else [], rtol=1e-12)
+
+
+@given(spans=SPANS)
+def test_symbols_do_not_overlap_each_other(spans: list[tuple[int, int]]) -> None:
+    twice = _unique(spans + spans, [0] * len(spans) + [1] * len(spans))
+    np.testing.assert_array_equal(twice, np.tile(_unique(spans), 2))
+
+
+def test_scaled_weights_have_a_mean_of_one() -> None:
+    assert mean_one(np.array([0.1, 0.3])).tolist() == pytest.approx([0.5, 1.5])
+    assert len(mean_one(np.empty(0))) == 0
