@@ -15,7 +15,6 @@ from hummingbot_scripts.ml_signals.rules import (
     decide,
     entry_size,
 )
-from signal_server.backtest.costs import Costs
 from signal_server.backtest.halting import HaltBook
 from signal_server.backtest.position import (
     Entry,
@@ -30,6 +29,7 @@ from signal_server.backtest.position import (
 )
 from signal_server.backtest.timeline import Step
 from signal_server.core.config import BacktestConfig
+from signal_server.core.costs import Costs
 
 NO_CASH = "not enough cash"
 EXPIRED = "signal expired before the next bar opened"

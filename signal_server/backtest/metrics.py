@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from signal_server.backtest.costs import Costs
 from signal_server.backtest.position import Trade
 from signal_server.backtest.simulator import Simulation
+from signal_server.core.costs import Costs
 
 DAYS_A_YEAR = 365
 MIN_SHARPE_DAYS = 30

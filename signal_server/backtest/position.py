@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from hummingbot_scripts.ml_signals.rules import ExitReason
 from hummingbot_scripts.ml_signals.rules.barriers import Levels, Trailing, raised, reached
-from signal_server.backtest.costs import Costs
 from signal_server.core.config import BacktestConfig
+from signal_server.core.costs import Costs
 
 
 @dataclass(frozen=True, slots=True)

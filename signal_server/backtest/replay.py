@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from signal_server.backtest.costs import Costs
 from signal_server.backtest.metrics import Metrics, measure
 from signal_server.backtest.simulator import Simulation, simulate
 from signal_server.backtest.timeline import SimulationRequest
 from signal_server.core.config import BacktestConfig
+from signal_server.core.costs import Costs
 from signal_server.core.errors import NoHistoryError
 from signal_server.core.gaps import whole_before
 from signal_server.features.catalogue import compute_features, realized_volatility, warmup_bars

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signal_server.backtest.costs import Costs
 from signal_server.backtest.metrics import (
     buy_and_hold_return,
     drawdown,
@@ -16,6 +15,7 @@ from signal_server.backtest.metrics import (
 from signal_server.backtest.simulator import simulate
 from signal_server.backtest.timeline import SimulationRequest
 from signal_server.core.config import BacktestConfig
+from signal_server.core.costs import Costs
 
 CONFIG = BacktestConfig(
     min_confidence=0.6,
