@@ -16,14 +16,24 @@ FEW_NUMBERS = 5
 
 
 class About(StrEnum):
-    """What is asked for: trades or orders by the exchange's ids, orders by the bot's numbers."""
+    """What is asked for, in the order of asking.
 
-    TRADES = "trades"
+    Orders by the exchange's ids, the newest ended orders, trades by their ids, orders by the bot's
+    numbers.
+    """
+
     ORDERS = "orders"
+    NEWEST = "newest"
+    TRADES = "trades"
     NUMBERS = "numbers"
 
 
-_MOST = {About.TRADES: TRADES_A_CALL, About.ORDERS: ORDERS_A_CALL, About.NUMBERS: 1}
+_MOST = {
+    About.ORDERS: ORDERS_A_CALL,
+    About.NEWEST: 1,
+    About.TRADES: TRADES_A_CALL,
+    About.NUMBERS: 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,9 @@ class Item:
 
     about: About
     name: str
+
+
+_NEWEST = Item(About.NEWEST, "ended orders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +61,19 @@ class Question:
         return frozenset(Item(self.about, name) for name in self.names)
 
 
-def next_question(items: Iterable[Item]) -> Question | None:
-    """Return what to ask first: trades, since they complete orders; numbers, which cost most, last.
+def next_question(items: Iterable[Item], asked: Collection[Item]) -> Question | None:
+    """Return what to ask next, None when nothing is left.
 
-    What comes first in `items` is asked for first.
+    Where several numbers are looked for, the newest ended orders come first: most likely all were
+    sent just before the bot died. Of one kind that comes first which is first in `items`.
     """
-    wanted = dict.fromkeys(items)
+    wanted = list(dict.fromkeys(items))
+    numbers = sum(item.about is About.NUMBERS for item in wanted)
+    if numbers > 1 and _NEWEST not in asked:
+        wanted.append(_NEWEST)
     for about, most in _MOST.items():
         names = tuple(item.name for item in wanted if item.about is about)
-        if about is About.NUMBERS and len(names) > FEW_NUMBERS:
+        if about is About.NUMBERS and numbers > FEW_NUMBERS:
             return Question(about, names, by_pages=True)
         if names:
             return Question(about, names[:most])

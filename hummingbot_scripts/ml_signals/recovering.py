@@ -97,7 +97,7 @@ class Recovery:
             ready = [claim for claim, items in zip(claims, missing, strict=True) if not items]
             claims = [claim for claim, items in zip(claims, missing, strict=True) if items]
             unsettled += await self._act(ready, inquiry, look)
-            if question := next_question(item for items in missing for item in items):
+            if question := next_question((item for items in missing for item in items), asked):
                 await _ask(inquiry, question, look.since)
                 asked |= question.items
         return unsettled
@@ -168,5 +168,7 @@ async def _ask(inquiry: Inquiry, question: Question, since: datetime) -> None:
         await inquiry.trades(question.names)
     elif question.about is About.ORDERS:
         await inquiry.orders(question.names)
+    elif question.about is About.NEWEST:
+        await inquiry.newest(since)
     else:
         await inquiry.number(question.names[0], since)

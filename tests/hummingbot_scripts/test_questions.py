@@ -92,7 +92,9 @@ class Past:
     async def by_ids(self) -> Reconciliation:
         inquiry, look, asked = self.kraken.inquiry(), self.look(), frozenset[Item]()
         await inquiry.look()
-        while question := next_question(open_questions(self.claim, inquiry.account, look, asked)):
+        while question := next_question(
+            open_questions(self.claim, inquiry.account, look, asked), asked
+        ):
             await _ask(inquiry, question, look)
             asked |= question.items
         return reconcile([self.claim], inquiry.account, look)
@@ -110,6 +112,8 @@ async def _ask(inquiry: Inquiry, question: Question, look: Look) -> None:
         await inquiry.trades(question.names)
     elif question.about is About.ORDERS:
         await inquiry.orders(question.names)
+    elif question.about is About.NEWEST:
+        await inquiry.newest(look.since)
     else:
         await inquiry.number(question.names[0], look.since)
 
@@ -144,26 +148,36 @@ def test_asking_by_ids_finds_what_reading_everything_finds(
     assert _essence(asyncio.run(past.by_ids())) == _essence(asyncio.run(past.by_pages()))
 
 
-def test_trades_are_asked_for_first_then_orders_then_numbers() -> None:
-    items = [Item(About.NUMBERS, "1"), Item(About.ORDERS, "O"), Item(About.TRADES, "T")]
-    assert next_question(items) == Question(About.TRADES, ("T",))
-    assert next_question(items[:2]) == Question(About.ORDERS, ("O",))
-    assert next_question(items[:1]) == Question(About.NUMBERS, ("1",))
-    assert next_question([]) is None
+NEWEST = Item(About.NEWEST, "ended orders")
+
+
+def test_orders_are_asked_for_first_then_trades_then_numbers() -> None:
+    items = [Item(About.NUMBERS, "1"), Item(About.TRADES, "T"), Item(About.ORDERS, "O")]
+    assert next_question(items, ()) == Question(About.ORDERS, ("O",))
+    assert next_question(items[:2], ()) == Question(About.TRADES, ("T",))
+    assert next_question(items[:1], ()) == Question(About.NUMBERS, ("1",))
+    assert next_question([], ()) is None
 
 
 def test_no_question_holds_more_ids_than_kraken_takes() -> None:
     items = [Item(about, str(n)) for n in range(80) for about in (About.ORDERS, About.TRADES)]
-    trades = next_question(items)
-    orders = next_question(item for item in items if item.about is About.ORDERS)
+    orders = next_question(items, ())
+    trades = next_question([item for item in items if item.about is About.TRADES], ())
     assert trades is not None
     assert orders is not None
     assert (len(trades.names), len(orders.names)) == (20, 50)
     assert trades.names[:3] == ("0", "1", "2")
 
 
-def test_many_numbers_are_looked_for_in_pages() -> None:
+def test_several_numbers_are_first_looked_for_among_the_newest_orders() -> None:
     numbers = [Item(About.NUMBERS, str(n)) for n in range(FEW_NUMBERS + 1)]
-    few, many = next_question(numbers[:-1]), next_question(numbers)
+    trade = Item(About.TRADES, "T")
+    assert next_question([*numbers, trade], ()) == Question(About.NEWEST, (NEWEST.name,))
+    assert next_question([*numbers, trade], {NEWEST}) == Question(About.TRADES, ("T",))
+
+
+def test_many_numbers_that_are_not_among_the_newest_are_looked_for_in_pages() -> None:
+    numbers = [Item(About.NUMBERS, str(n)) for n in range(FEW_NUMBERS + 1)]
+    few, many = next_question(numbers[:-1], {NEWEST}), next_question(numbers, {NEWEST})
     assert few == Question(About.NUMBERS, ("0",))
     assert many == Question(About.NUMBERS, tuple(str(n) for n in range(6)), by_pages=True)

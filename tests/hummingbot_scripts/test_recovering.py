@@ -202,18 +202,34 @@ async def test_many_orders_are_asked_for_in_few_calls(scene: Scene) -> None:
     assert scene.calls_at_adoption[:20] == [4] * 20
 
 
-async def test_many_unknown_numbers_are_looked_for_in_the_pages_of_ended_orders(
+async def test_several_unknown_numbers_are_found_among_the_newest_ended_orders(
     scene: Scene,
 ) -> None:
-    for number in range(1, 11):
-        scene.opened(_symbol(scene, number))
-        scene.sent(number, OrderSide.BUY, _symbol(scene, number))
-        scene.kraken.trade(Side.BUY, number, _symbol(scene, number))
+    for _ in range(60):
+        scene.kraken.trade(Side.BUY, symbol=_symbol(scene, 31))
+    scene.kraken.clock.forward(1)
+    _sent_unheard(scene, 10)
+    await scene.restarted().recovered()
+    assert len(scene.adopted) == 10
+    assert scene.kraken.methods == [*BY_ID, "ClosedOrders", "QueryTrades"]
+
+
+async def test_many_unknown_numbers_of_before_are_looked_for_in_all_pages(scene: Scene) -> None:
+    _sent_unheard(scene, 10)
+    scene.kraken.clock.forward(1)
     for _ in range(60):
         scene.kraken.trade(Side.BUY, symbol=_symbol(scene, 31))
     await scene.restarted().recovered()
     assert len(scene.adopted) == 10
-    assert scene.kraken.methods == [*BY_ID, "ClosedOrders", "ClosedOrders", "QueryTrades"]
+    assert scene.kraken.methods == [*BY_ID, *["ClosedOrders"] * 3, "QueryTrades"]
+
+
+def _sent_unheard(scene: Scene, count: int) -> None:
+    """Let so many coins be bought of which the journal has the orders and nothing else."""
+    for number in range(1, count + 1):
+        scene.opened(_symbol(scene, number))
+        scene.sent(number, OrderSide.BUY, _symbol(scene, number))
+        scene.kraken.trade(Side.BUY, number, _symbol(scene, number))
 
 
 async def test_a_resting_entry_is_cancelled_and_what_it_bought_adopted(scene: Scene) -> None:

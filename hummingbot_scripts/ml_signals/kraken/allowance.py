@@ -10,7 +10,9 @@ from hummingbot.connector.exchange.kraken.kraken_constants import KrakenAPITier
 RESERVE = 5.0
 """What calls that can wait leave for those that cannot."""
 
-_FREE = frozenset({"AddOrder", "CancelOrder"})
+UNCOUNTED = frozenset({"AddOrder", "CancelOrder"})
+"""Kraken counts them for each pair instead."""
+
 _COST = MappingProxyType({"TradesHistory": 2.0})
 _CAN_WAIT = frozenset({"Balance", "ClosedOrders", "TradesHistory"})
 
@@ -39,12 +41,13 @@ class Allowance:
         self._seconds = seconds
         self._used = 0.0
         self._at = 0.0
+        self._beyond = 0.0
 
     async def take(
         self, method: str, parameters: Mapping[str, str], *, urgent: bool = False
     ) -> None:
         """Wait until the call may be made, and count it; `urgent` ones never leave a reserve."""
-        if method in _FREE:
+        if method in UNCOUNTED:
             return
         cost = _COST.get(method, 1.0)
         reserve = 0.0 if urgent else _reserve(method, parameters)
@@ -53,9 +56,18 @@ class Allowance:
         self._used += cost
 
     def exhausted(self) -> None:
-        """Note that Kraken has counted more than was counted here."""
+        """Note that Kraken has counted more than was counted here, as after a restart.
+
+        A refused call may count too, so waiting for one call's worth could go on for ever: each
+        further refusal doubles what Kraken is taken to have counted beyond its limit.
+        """
         self.missing_s(0, reserve=0)
-        self._used = self._quota.most
+        self._beyond = min(max(self._beyond * 2, 1.0), self._quota.most)
+        self._used = self._quota.most + self._beyond
+
+    def accepted(self) -> None:
+        """Note that Kraken took a call."""
+        self._beyond = 0.0
 
     def missing_s(self, cost: float, *, reserve: float) -> float:
         """Return in how many seconds there is room for a call; 0 for at once."""

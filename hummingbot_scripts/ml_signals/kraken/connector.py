@@ -43,6 +43,8 @@ class CarefulKraken(KrakenOrders):
         """Take what Hummingbot's connector takes."""
         self.prices = PriceWatch(utc_now)
         self._watches: list[asyncio.Task[None]] = []
+        self._asking_balances = False
+        self._balances_lock = asyncio.Lock()
         super().__init__(*args, **named)
         self._set_order_book_tracker(
             PromptBooks(self._orderbook_ds, self._trading_pairs, domain=self.domain)
@@ -107,6 +109,16 @@ class CarefulKraken(KrakenOrders):
                 self.logger().info(f"The balances cannot be asked for: {error!r}")
 
     async def _update_balances(self) -> None:
+        """Ask for the balances; who comes while that is done waits for it and asks no more."""
+        asking, self._asking_balances = self._asking_balances, True
+        async with self._balances_lock:
+            if not asking:
+                try:
+                    await self._ask_balances()
+                finally:
+                    self._asking_balances = False
+
+    async def _ask_balances(self) -> None:
         await self.learn_symbols()
         ask = self.ask if self._account_balances else self.ask_first
         answer = (await ask("OpenOrders", {}))["open"]

@@ -58,9 +58,16 @@ class Inquiry:
         """Ask for `TRADES_A_CALL` trades at most by their ids; unknown ones are passed over."""
         self._take_trades(await self._by_ids("QueryTrades", trade_ids, {}))
 
+    async def newest(self, since: datetime) -> None:
+        """Ask for the newest orders that have ended since a moment, one page of them."""
+        await self._ask_ended(since)
+
     async def number(self, userref: str, since: datetime) -> None:
         """Ask for the ended orders that bear one of the bot's numbers."""
-        given = {"userref": userref, "start": _text(since), "trades": "true"}
+        await self._ask_ended(since, userref=userref)
+
+    async def _ask_ended(self, since: datetime, **more: str) -> None:
+        given = {"start": _text(since), "trades": "true", **more}
         self._take((await self._ask("ClosedOrders", given))["closed"])
 
     async def ended_orders(self, since: datetime) -> None:

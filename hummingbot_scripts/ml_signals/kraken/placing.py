@@ -11,6 +11,7 @@ from ..clock import Clock
 from .account import Ask
 from .answers import (
     NONCE_ERROR,
+    RATE_ERROR,
     KrakenError,
     KrakenRefusedError,
     KrakenUncertainError,
@@ -133,7 +134,8 @@ def asking(send: Ask, attempts: int = 3, pause_s: float = 0.5) -> Ask:
                 raise
             except KrakenError as error:
                 logger.info("%s is asked again: %s", method, error)
-                quick = NONCE_ERROR in str(error)
+                # The rate is waited for where calls are counted.
+                quick = NONCE_ERROR in str(error) or RATE_ERROR in str(error)
                 await asyncio.sleep(pause_s * (0.2 if quick else 2**attempt))
         return await send(method, parameters)
 

@@ -13,7 +13,7 @@ from hummingbot.core.api_throttler.data_types import RateLimit
 from hummingbot.core.web_assistant.connections.data_types import RESTMethod
 
 from ..clock import utc_now
-from .allowance import QUOTAS, Allowance
+from .allowance import QUOTAS, UNCOUNTED, Allowance
 from .answers import NONCE_ERROR, RATE_ERROR, KrakenError, error_of_failure, result_of
 from .auth import NONCES, CarefulAuth
 from .placing import asking
@@ -63,6 +63,8 @@ class KrakenRequests(KrakenExchange):  # type: ignore[misc]
             self._learn_from(error)
             raise error from failure
         NONCES.accepted()
+        if method not in UNCOUNTED:
+            self._allowance.accepted()
         return result
 
     async def public(self, path_url: str, parameters: Mapping[str, str]) -> Any:

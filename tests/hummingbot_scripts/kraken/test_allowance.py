@@ -82,3 +82,22 @@ async def test_urgent_calls_use_the_reserve_that_others_leave(
     assert waiting.now == before
     assert await waiting.waited("Balance") > RESERVE / STARTER.back_a_second / 2
     assert await waiting.waited("OpenOrders") > 0
+
+
+async def test_a_counter_that_counts_refused_calls_too_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kraken's counter is not known after a restart; this one was left far above its limit."""
+    waiting = Waiting(monkeypatch)
+    counter, at, refused = 22.0, 0.0, 0
+    for _ in range(20):
+        await waiting.waited("QueryOrders")
+        counter = max(counter - (waiting.now - at) * STARTER.back_a_second, 0) + 1
+        at = waiting.now
+        if counter <= STARTER.most:
+            waiting.allowance.accepted()
+            break
+        refused += 1
+        waiting.allowance.exhausted()
+    assert refused <= 4
+    assert waiting.now < 60
