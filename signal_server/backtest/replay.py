@@ -11,8 +11,14 @@ from signal_server.backtest.timeline import SimulationRequest
 from signal_server.core.config import BacktestConfig
 from signal_server.core.costs import Costs
 from signal_server.core.errors import NoHistoryError
-from signal_server.core.gaps import whole_before
-from signal_server.features.catalogue import compute_features, realized_volatility, warmup_bars
+from signal_server.features.catalogue import (
+    compute_features,
+    leaders_of,
+    realized_volatility,
+    warmup_bars,
+)
+from signal_server.features.coverage import whole_rows
+from signal_server.features.indicators import NO_LEADERS
 from signal_server.training.artifact import Manifest, Model
 
 BLOCK_BARS = 100_000
@@ -53,11 +59,12 @@ def backtest(request: BacktestRequest, report: Progress) -> BacktestResult:
     """
     model = request.model
     model.check_schema()
+    leaders = _leaders(request.bars, model.manifest)
     bars, predictions, volatility = {}, {}, {}
     for done, symbol in enumerate(model.manifest.symbols):
         stored = request.bars.get(symbol, pd.DataFrame())
         bars[symbol] = _test_bars(symbol, stored, model.manifest)
-        predictions[symbol] = predict_test_part(model, stored)
+        predictions[symbol] = predict_test_part(model, stored, leaders)
         volatility[symbol] = realized_volatility(stored)
         report("predict", (done + 1) / len(model.manifest.symbols))
     simulation = simulate(
@@ -77,10 +84,13 @@ def backtest(request: BacktestRequest, report: Progress) -> BacktestResult:
     return BacktestResult(model.manifest, request.config, simulation, metrics)
 
 
-def predict_test_part(model: Model, bars: pd.DataFrame) -> pd.DataFrame:
+def predict_test_part(
+    model: Model, bars: pd.DataFrame, leaders: Mapping[str, pd.DataFrame] = NO_LEADERS
+) -> pd.DataFrame:
     """Return calibrated probabilities at every bar of the test part that has enough history.
 
-    Where too many bars of the warm-up are missing there is no row, as the server would refuse.
+    Where too many bars of the warm-up are missing, or of its leaders', there is no row, as the
+    server would refuse. `leaders` are the bar frames of the symbols that the features name.
     """
     manifest = model.manifest
     window = manifest.windows.test
@@ -92,12 +102,22 @@ def predict_test_part(model: Model, bars: pd.DataFrame) -> pd.DataFrame:
     for begin in range(max(first, warmup), last, BLOCK_BARS):
         end = min(begin + BLOCK_BARS, last)
         history = bars.iloc[begin - warmup : end]
-        features = compute_features(history, manifest.feature_names).iloc[warmup:]
+        features = compute_features(history, manifest.feature_names, leaders).iloc[warmup:]
         closes = pd.DatetimeIndex(history.index)
-        whole = whole_before(closes, warmup + 1, manifest.bar_seconds)[warmup:]
+        whole = whole_rows(closes, manifest.feature_names, leaders, manifest.bar_seconds)[warmup:]
         if whole.any():
             blocks.append(model.predict(features.loc[whole]))
     return pd.concat(blocks) if blocks else pd.DataFrame()
+
+
+def _leaders(bars: Mapping[str, pd.DataFrame], manifest: Manifest) -> dict[str, pd.DataFrame]:
+    missing = [one for one in leaders_of(manifest.feature_names) if one not in bars]
+    if missing:
+        raise NoHistoryError(
+            f"{manifest.id} compares with {', '.join(missing)}, of which no bars are stored; "
+            "backfill them"
+        )
+    return {symbol: bars[symbol] for symbol in leaders_of(manifest.feature_names)}
 
 
 def _test_bars(symbol: str, bars: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:

@@ -173,7 +173,7 @@ class ProfileConfig(Section):
     """A label and the feature set that predicts it."""
 
     label: LabelConfig
-    features: Literal["indicators", "six", "all"]
+    features: Literal["indicators", "six", "all", "pooled"]
 
 
 class Settings(BaseSettings):
@@ -226,6 +226,8 @@ class Settings(BaseSettings):
         for name, profile in self.profiles.items():
             if profile.label.horizon_s % self.bar_seconds:
                 raise ValueError(f"profiles.{name}: horizon_s is not a multiple of bar_seconds")
+            if profile.features == "pooled" and self.bar_seconds != 60:
+                raise ValueError(f"profiles.{name}: features pooled need bar_seconds 60")
         return self
 
     @property

@@ -2,19 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from signal_server.core.errors import SchemaMismatchError
+from signal_server.core.errors import NoHistoryError, SchemaMismatchError
+from signal_server.features.calendar import CALENDAR
 from signal_server.features.feature import Feature
-from signal_server.features.indicators import Indicators
+from signal_server.features.indicators import NO_LEADERS, Indicators
+from signal_server.features.leaders import LEADERS
 from signal_server.features.momentum import MOMENTUM
 from signal_server.features.price_action import PRICE_ACTION
 from signal_server.features.scaled import SCALED
 from signal_server.features.six import SIX, SIX_NAMES
+from signal_server.features.slow import SLOW
+from signal_server.features.timeframes import TIMEFRAMES
 from signal_server.features.transactions import TRANSACTIONS
 from signal_server.features.trend import TREND
 from signal_server.features.volatility import VOLATILITY
@@ -23,7 +27,7 @@ from signal_server.features.volume import VOLUME
 DEFINITION_VERSION = 2
 """Raised whenever a feature's definition changes without its name changing."""
 
-FeatureSet = Literal["indicators", "six", "all"]
+FeatureSet = Literal["indicators", "six", "all", "pooled"]
 
 INDICATORS: tuple[Feature, ...] = (
     *TREND,
@@ -33,7 +37,8 @@ INDICATORS: tuple[Feature, ...] = (
     *PRICE_ACTION,
     *TRANSACTIONS,
 )
-CATALOGUE: tuple[Feature, ...] = (*INDICATORS, *SIX, *SCALED)
+POOLED: tuple[Feature, ...] = (*SCALED, *SLOW, *TIMEFRAMES, *CALENDAR, *LEADERS)
+CATALOGUE: tuple[Feature, ...] = (*INDICATORS, *SIX, *POOLED)
 
 _BY_NAME = {feature.name: feature for feature in CATALOGUE}
 
@@ -58,22 +63,40 @@ def find_features(names: Sequence[str]) -> tuple[Feature, ...]:
     return tuple(_BY_NAME[name] for name in names)
 
 
-def compute_features(bars: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def compute_features(
+    bars: pd.DataFrame,
+    names: Sequence[str],
+    leaders: Mapping[str, pd.DataFrame] = NO_LEADERS,
+) -> pd.DataFrame:
     """Return one float64 column per name over the bars' index, NaN within each warm-up.
 
-    A row depends on bars up to its own alone. Raises `SchemaMismatchError` on unknown names.
+    A row depends on bars up to its own alone, and on those of `leaders` (bar frames by symbol)
+    up to the same close; without a leader's bar of that close its features are NaN. Raises
+    `SchemaMismatchError` on unknown names, `NoHistoryError` naming a leader that is not given.
     """
-    indicators = Indicators(bars)
-    columns = np.full((len(names), len(bars)), np.nan)
+    missing = [symbol for symbol in leaders_of(names) if symbol not in leaders]
+    if missing:
+        raise NoHistoryError(
+            f"these features need the bars of {', '.join(missing)} too; backfill them first"
+        )
+    warmup = warmup_bars(names)
+    indicators = Indicators(
+        bars, {symbol: _beside(bars, leaders[symbol], warmup) for symbol in leaders_of(names)}
+    )
+    columns = np.empty((len(names), len(bars)))
     for column, feature in zip(columns, find_features(names), strict=True):
-        warm = slice(feature.warmup_bars - 1, None)
-        column[warm] = feature.compute(indicators)[warm]
+        column[:] = indicators.value(feature)
     return pd.DataFrame(columns.T, index=bars.index, columns=list(names))
 
 
 def warmup_bars(names: Sequence[str]) -> int:
     """Return how many bars the newest row of these features needs, its own bar included."""
     return max((feature.warmup_bars for feature in find_features(names)), default=0)
+
+
+def leaders_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the symbols whose bars these features read beside the symbol's own, sorted."""
+    return tuple(sorted({symbol for f in find_features(names) for symbol in f.leaders}))
 
 
 def schema_hash(names: Sequence[str]) -> str:
@@ -88,7 +111,17 @@ def realized_volatility(bars: pd.DataFrame, window: int = 60) -> pd.Series:
     return pd.Series(Indicators(bars).volatility(window), index=bars.index)
 
 
+def _beside(bars: pd.DataFrame, leader: pd.DataFrame, warmup: int) -> pd.DataFrame:
+    """Return the leader's bars that rows of `bars` may need."""
+    if not len(bars):
+        return leader.iloc[:0]
+    first, last = leader.index.searchsorted(bars.index[[0, -1]])
+    return leader.iloc[max(first - warmup, 0) : last + 1]
+
+
 def _belongs(feature: Feature, which: FeatureSet) -> bool:
     if which == "six":
         return feature.name in SIX_NAMES
-    return which == "all" or feature in INDICATORS
+    if which == "pooled":
+        return feature in POOLED
+    return feature in INDICATORS or (which == "all" and feature in (*SIX, *SCALED))

@@ -1,13 +1,24 @@
-"""What a feature is."""
+"""What a feature is, and the decorators that make one of a function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypedDict, Unpack
 
 from signal_server.features.indicators import Indicators
 from signal_server.features.windows import Array
 
 Compute = Callable[[Indicators], Array]
+
+
+class Unit(StrEnum):
+    """What a feature is counted in; none has the scale of a price or of a volume."""
+
+    SHARE = "share"
+    PERCENT = "per cent"
+    RATIO = "ratio"
+    DEVIATIONS = "standard deviations"
+    PER_BAR = "log return per bar"
 
 
 class Group(StrEnum):
@@ -21,15 +32,19 @@ class Group(StrEnum):
     TRANSACTIONS = "transactions"
     SIX = "six"
     SCALED = "scaled"
+    SLOW = "slow"
+    TIMEFRAMES = "timeframes"
+    CALENDAR = "calendar"
+    LEADERS = "leaders"
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
     """A scale-free function of final bars up to t.
 
-    `inputs` are the bar columns that it reads. Given the newest `warmup_bars` bars its last
-    value equals the one given all history: within 1e-9 of the value, or of the feature's own
-    standard deviation where that is more.
+    `inputs` are the bar columns that it reads, `leaders` the symbols whose bars it reads beside
+    its own. Given the newest `warmup_bars` bars its last value equals the one given all history:
+    within 1e-9 of the value, or of the feature's own standard deviation where that is more.
     """
 
     name: str
@@ -38,3 +53,54 @@ class Feature:
     inputs: tuple[str, ...]
     warmup_bars: int
     compute: Compute
+    unit: Unit = Unit.SHARE
+    source: str = ""
+    leaders: tuple[str, ...] = ()
+
+
+class About(TypedDict, total=False):
+    """What may be said of a feature beside what must be.
+
+    `name` and `meaning` stand in for the function's own name and docstring, `source` is where its
+    formula comes from, `leaders` are the other symbols whose bars it reads.
+    """
+
+    name: str
+    meaning: str
+    source: str
+    leaders: tuple[str, ...]
+
+
+def feature(
+    group: Group,
+    inputs: tuple[str, ...],
+    warmup_bars: int,
+    *,
+    unit: Unit,
+    **about: Unpack[About],
+) -> Callable[[Compute], Feature]:
+    """Make a feature of the function that follows, and enter it in the register.
+
+    Its name and docstring are the feature's name and meaning, unless they are given.
+    """
+
+    def register(compute: Compute) -> Feature:
+        made = Feature(
+            name=about.get("name", compute.__name__),
+            group=group,
+            meaning=about.get("meaning", compute.__doc__ or ""),
+            inputs=inputs,
+            warmup_bars=warmup_bars,
+            compute=compute,
+            unit=unit,
+            source=about.get("source", ""),
+            leaders=about.get("leaders", ()),
+        )
+        REGISTER[made.name] = made
+        return made
+
+    return register
+
+
+REGISTER: dict[str, Feature] = {}
+"""Every feature that was made, by name."""

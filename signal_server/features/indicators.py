@@ -1,12 +1,16 @@
 """Indicators of one bar frame, each computed once however many features use it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pandas_ta as ta
 
+from signal_server.core.errors import NoHistoryError
+from signal_server.features.candles import candles_of, finished_at
 from signal_server.features.windows import (
     Array,
     before,
@@ -17,6 +21,11 @@ from signal_server.features.windows import (
     rolling_min,
     rolling_sum,
 )
+
+if TYPE_CHECKING:
+    from signal_server.features.feature import Feature
+
+NO_LEADERS: Mapping[str, pd.DataFrame] = MappingProxyType({})
 
 _NEGLIGIBLE = 1e-9
 """A move of this share of the price is none: moves that differ by less are equal, and averages
@@ -51,8 +60,13 @@ class Indicators:
     Arrays are float64 and as long as the bars, NaN until enough bars are there.
     """
 
-    def __init__(self, bars: pd.DataFrame) -> None:
+    def __init__(
+        self, bars: pd.DataFrame, leaders: Mapping[str, pd.DataFrame] = NO_LEADERS
+    ) -> None:
+        """Take one symbol's bars, and those of the symbols that it is compared with."""
         self._bars = bars
+        self._leaders = leaders
+        self._others: dict[object, Indicators] = {}
         self._cache: dict[tuple[object, ...], Array] = {}
 
     @cached_property
@@ -91,6 +105,16 @@ class Indicators:
         return np.log(self.close / before(self.close, 1))
 
     @cached_property
+    def gain(self) -> Array:
+        """Rise of the close over the bar before, 0 where it fell."""
+        return np.maximum(self._change, 0.0)
+
+    @cached_property
+    def distance(self) -> Array:
+        """Change of the close over the bar before, without its sign."""
+        return np.abs(self._change)
+
+    @cached_property
     def spread(self) -> Array:
         """High minus low."""
         return self.high - self.low
@@ -122,6 +146,40 @@ class Indicators:
     def negligible(self) -> Array:
         """A move too small to count, in price units."""
         return _NEGLIGIBLE * self.close
+
+    def value(self, feature: "Feature") -> Array:
+        """Return the feature, NaN within its warm-up."""
+
+        def compute() -> Array:
+            column = np.full(len(self._bars), np.nan)
+            warm = slice(feature.warmup_bars - 1, None)
+            column[warm] = feature.compute(self)[warm]
+            return column
+
+        return self._once(("value", feature.name), compute)
+
+    def leader(self, symbol: str, feature: "Feature") -> Array:
+        """Return the feature of the other symbol's bar with the same close; NaN if it has none."""
+        if symbol not in self._leaders:
+            raise NoHistoryError(f"{feature.name} of {symbol} is needed; give the bars of {symbol}")
+        bars = self._leaders[symbol]
+        other = self._others.setdefault(symbol, Indicators(bars))
+        found = bars.index.get_indexer(self._bars.index)
+        values = np.append(other.value(feature), np.nan)
+        return values[found]
+
+    def candles(self, minutes: int, feature: "Feature") -> Array:
+        """Return the feature of the newest finished candle of so many minutes by the clock."""
+        key = ("candles", minutes)
+        if key not in self._others:
+            self._others[key] = Indicators(candles_of(self._bars, minutes))
+        values = np.append(np.nan, self._others[key].value(feature))
+        return values[finished_at(pd.DatetimeIndex(self._bars.index), minutes) + 1]
+
+    def phase(self, period_s: int, start_s: int = 0) -> Array:
+        """Return how far the close is into its period of the clock, UTC, 0 to 1."""
+        seconds = pd.DatetimeIndex(self._bars.index).as_unit("ns").asi8 / 1e9
+        return (seconds - start_s) % period_s / period_s
 
     def ema(self, length: int) -> Array:
         """Return the exponential moving average of the close."""
@@ -199,6 +257,10 @@ class Indicators:
         """Return the close within the range of `length` bars: 0 lowest, 1 highest, 0.5 if none."""
         lowest = self.lowest(length)
         return ratio(self.close - lowest, self.highest(length) - lowest, 0.5)
+
+    def rising_share(self, length: int) -> Array:
+        """Return the rises over `length` bars as a share of all moves, 0 to 100; 50 if none."""
+        return 100 * ratio(self.total("gain", length), self.total("distance", length), 0.5)
 
     def bollinger_deviation(self) -> Array:
         """Return the standard deviation of 20 closes as Bollinger's bands take it."""

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from signal_server.core.config import ProfileConfig, TrainingConfig
 from signal_server.core.domain import Direction
 from signal_server.core.errors import ModelError, SchemaMismatchError
-from signal_server.features.catalogue import feature_names, schema_hash
+from signal_server.features.catalogue import CATALOGUE, schema_hash
 from signal_server.training.calibration import Calibration
 from signal_server.training.dataset import feature_matrix
 from signal_server.training.model import logits, open_booster
@@ -100,7 +100,7 @@ class Model:
         The error names the features that are gone or are computed in another way.
         """
         manifest = self._manifest
-        known = feature_names("all", trade_counts=True)
+        known = {feature.name for feature in CATALOGUE}
         gone = [name for name in manifest.feature_names if name not in known]
         if gone:
             raise SchemaMismatchError(self._mismatch(f"it needs unknown features {_join(gone)}"))
