@@ -37,10 +37,11 @@ from .ml_signals.kraken.connector import Sending
 from .ml_signals.links import ServerLinks
 from .ml_signals.ordering import Orders
 from .ml_signals.pages import page_of
+from .ml_signals.parts import Parts
 from .ml_signals.positions import PositionBook, Submission
 from .ml_signals.status import render
 from .ml_signals.supervisor import alarmed, until_done
-from .ml_signals.trader import Parts, Trader
+from .ml_signals.trader import Trader
 from .ml_signals.trades import OrderRole, OrderSide, OrderStatus
 
 # Hummingbot imports this script before it builds the connectors and the executors.

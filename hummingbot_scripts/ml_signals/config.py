@@ -10,10 +10,10 @@ from hummingbot.core.data_type.common import MarketDict
 from hummingbot.strategy.strategy_v2_base import StrategyV2ConfigBase
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from .positions import LONGEST_STREAK
 from .refusals import SettingsRefusedError, describe
 from .rules import HaltConfig, RuleConfig, Sizing
 from .rules.guards import GuardConfig
+from .sums import LONGEST_STREAK
 
 __all__ = ["MLSignalStrategyConfig", "SettingsRefusedError"]
 

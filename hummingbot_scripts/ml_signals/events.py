@@ -49,11 +49,10 @@ def trade_event(
 
     Before the first fill, amount is as sent and price is the book's middle at that moment, for a
     protective stop its trigger; an order that is complete while its fills are still unknown counts
-    as open. A protective stop is a market order once it is set off.
+    as open.
     """
     own = totals.own
     average = own.average_price
-    protective = order.role is OrderRole.PROTECTIVE
     event = TradeEvent(
         bot_id=sender.bot_id,
         mode=sender.mode,
@@ -65,7 +64,7 @@ def trade_event(
         is_exit=order.is_exit,
         symbol=order.symbol,
         side=order.side,
-        order_type="MARKET" if protective else order.order_type,
+        order_type=order.order_type,
         status=_known_status(order, own),
         price=_written(average or order.trigger or order.reference_price),
         amount=_written(own.amount or order.amount),

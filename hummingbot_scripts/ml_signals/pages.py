@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .status import Holding, Limits, StatusPage
+from .status_page import Holding, Limits, StatusPage
 
 if TYPE_CHECKING:
     from .trader import Trader

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
-from itertools import takewhile
 
 from .claims import ENDED, Claim
 from .clock import Clock
@@ -15,30 +13,24 @@ from .pb.signals_pb2 import TradeEvent
 from .reconciliation import Difference, Finished, Reconciliation
 from .rules import ExitReason
 from .settlement import accept, claim_of, write_findings
+from .sums import PositionSums
 from .trades import (
     ZERO,
     Fill,
-    LossStreak,
     Order,
-    OrderRole,
     OrderStatus,
     Position,
     PositionState,
-    Totals,
-    realised_pnl,
     total,
 )
 from .trades import (
     Submission as Submission,
 )
 
-LONGEST_STREAK = 100
-"""Longer streaks of losses are not counted to their end."""
-
 UNFINISHED = (PositionState.OPEN, PositionState.KEPT, PositionState.UNRESOLVED)
 
 
-class PositionBook:
+class PositionBook(PositionSums):
     """All positions of one bot, at most one unfinished a coin.
 
     Every change is written to the journal together with the event that tells the server of it;
@@ -49,12 +41,11 @@ class PositionBook:
         self, journal: Journal, sender: Sender, clock: Clock, on_event: Callable[[], None]
     ) -> None:
         """Read back what earlier runs left; those positions are `left_behind`."""
-        self._journal = journal
+        unfinished = journal.positions(*UNFINISHED)
+        super().__init__(journal, {each.symbol: each.position_id for each in unfinished})
         self._sender = sender
         self._clock = clock
         self._on_event = on_event
-        unfinished = journal.positions(*UNFINISHED)
-        self._held = {position.symbol: position.position_id for position in unfinished}
         self._left_behind = set(self._held)
         self._last_exits = journal.last_exits()
         self._last_acted = journal.last_signal_ids()
@@ -97,86 +88,6 @@ class PositionBook:
     def held(self, symbol: str) -> Position:
         """Return the coin's unfinished position; raises `KeyError` when there is none."""
         return self._journal.position(self._held[symbol])
-
-    def entry(self, position_id: str) -> Totals:
-        """Return the sum of all entry fills of a position."""
-        return self._sum(position_id, exits=False)
-
-    def exit(self, position_id: str) -> Totals:
-        """Return the sum of all exit fills of a position."""
-        return self._sum(position_id, exits=True)
-
-    def _sum(self, position_id: str, *, exits: bool) -> Totals:
-        orders = self._journal.orders(position_id)
-        return total(
-            fill
-            for order in orders
-            if order.is_exit is exits
-            for fill in self._journal.fills(order.order_id)
-        )
-
-    def open_amount(self, position_id: str) -> Decimal:
-        """Return the base amount bought, not sold and not written off.
-
-        A complete order whose fills are unknown counts as sent.
-        """
-        left = -self._journal.position(position_id).written_off
-        for order in self._journal.orders(position_id):
-            done = total(self._journal.fills(order.order_id)).amount
-            if not done and order.status is OrderStatus.FILLED:
-                done = order.amount
-            left += -done if order.is_exit else done
-        return left
-
-    def pnl(self, position_id: str) -> Decimal | None:
-        """Return the realised profit of a position, net of fees; None before it has one."""
-        return realised_pnl(self.entry(position_id), self.exit(position_id))
-
-    def realised_since(self, moment: datetime) -> Decimal:
-        """Return what positions closed since `moment` have earned; unfinished ones do not count."""
-        closed = self._journal.closed_since(moment)
-        return sum((pnl for _, pnl in closed if pnl is not None), ZERO)
-
-    def loss_streak(self, since: datetime | None = None) -> LossStreak:
-        """Return the losses since the last win, of those closed after `since`."""
-        results = self._journal.recent_results(LONGEST_STREAK)
-        losses = [
-            position
-            for position, pnl in takewhile(lambda result: result[1] < 0, results)
-            if since is None or (position.closed_at is not None and position.closed_at > since)
-        ]
-        return LossStreak(len(losses), losses[0].closed_at if losses else None)
-
-    def exposure(self) -> Decimal:
-        """Return what the coins that are held now have cost, in quote currency, without fees.
-
-        An entry that is under way counts with all that it is to cost.
-        """
-        return sum((self._cost_at_most(position_id) for position_id in self._held.values()), ZERO)
-
-    def invested(self) -> Decimal:
-        """Return what has been paid for the coins that are held now, without fees."""
-        return sum((self._cost_so_far(position_id) for position_id in self._held.values()), ZERO)
-
-    def _cost_at_most(self, position_id: str) -> Decimal:
-        cost = self._cost_so_far(position_id)
-        return max(cost, self._planned_cost(position_id)) if self._buys(position_id) else cost
-
-    def _cost_so_far(self, position_id: str) -> Decimal:
-        entry = self.entry(position_id)
-        left = max(self.open_amount(position_id), ZERO)
-        return entry.quote * left / entry.amount if entry.amount else ZERO
-
-    def _planned_cost(self, position_id: str) -> Decimal:
-        position = self._journal.position(position_id)
-        plan = position.plan
-        return position.amount * (plan.entry_price if plan else position.reference_price)
-
-    def _buys(self, position_id: str) -> bool:
-        """Whether the entry is about to be sent, or not complete yet."""
-        orders = self._journal.orders(position_id)
-        entries = [order for order in orders if order.role is OrderRole.ENTRY]
-        return not orders or any(order.status not in ENDED for order in entries)
 
     def opened(self, position: Position) -> None:
         """Enter a position that is about to be opened; its signal counts as acted on."""

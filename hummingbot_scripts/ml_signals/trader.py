@@ -1,52 +1,27 @@
 """The trader: at every tick it settles what ended, decides about every coin, and acts on it."""
 
 import logging
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from .client import ReceivedSignal
-from .clock import Clock
 from .config import MLSignalStrategyConfig
-from .desk import Desk
-from .entries import entry_on, executor_for, plan_of
-from .exchange import Exchange
+from .entrance import Entrance
+from .entries import executor_for, plan_of
 from .exits import exit_reason, settled_state
-from .halting import HaltKeeper, Present
-from .journal import Journal
-from .links import ServerLinks
+from .halting import Present
 from .money import Money
-from .ordering import Orders
 from .outcomes import Outcome, OutcomeLog, Worth, outcome_of
-from .positions import PositionBook
+from .parts import Parts
 from .reconciliation import Adoption
 from .recovering import Recovery
-from .rules import Action, ControlMode, Decision, ExitReason, RiskState, decide, entry_size
-from .rules.guards import Guard, Link, refuse_depth, refuse_link, refuse_prices
-from .sizing import Obstacle, Quote, size_entry
-from .trades import PositionState
+from .rules import Action, ControlMode, Decision, ExitReason, RiskState, decide
+from .rules.guards import Guard
+from .sizing import Obstacle
+from .trades import ZERO, PositionState
 
 logger = logging.getLogger(__name__)
-
-ZERO = Decimal(0)
-MINUTE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the trader works with."""
-
-    exchange: Exchange
-    journal: Journal
-    book: PositionBook
-    links: ServerLinks
-    desk: Desk
-    orders: Orders
-    halts: HaltKeeper
-    clock: Clock
 
 
 class Trader:
@@ -65,8 +40,8 @@ class Trader:
         self.error = ""
         self._book, self._desk = parts.book, parts.desk
         self.money = Money(parts.exchange, parts.book, parts.desk, config.symbols[0])
-        self._rules, self._guards = config.rules, config.guards
-        self._entered: deque[datetime] = deque()
+        self._rules = config.rules
+        self._entrance = Entrance(config, parts, self.money)
         self._started_at = parts.clock()
         self._risk: RiskState | None = None
         self._trailing: dict[str, Decimal | None] = {}
@@ -105,7 +80,8 @@ class Trader:
         self._book.finished(position_id, state, reason)
         self.money_moved()
         if state is PositionState.UNRESOLVED:
-            logger.error("%s: %s are not sold; they are taken up again.", symbol, left)
+            what = f"{left:f} are not sold" if left else "what became of an order is not known"
+            logger.error("%s: %s; the position is taken up again.", symbol, what)
             self.look_again()
 
     def alarm(self, error: str) -> None:
@@ -232,8 +208,10 @@ class Trader:
             return self._leave(symbol, received)
         if not self.recovery.settled:
             return Obstacle.LEFT_BEHIND
-        quote = self.parts.exchange.quote(symbol)
-        return quote if isinstance(quote, Obstacle) else self._enter(received, quote)
+        obstacle = self._entrance.enter(received)
+        if obstacle is None:
+            self._risk = None  # what is decided next in this tick counts it
+        return obstacle
 
     def _leave(self, symbol: str, received: ReceivedSignal) -> Obstacle | None:
         if symbol not in self._desk:
@@ -242,43 +220,6 @@ class Trader:
             return Obstacle.CLOSING
         self.close(symbol, ExitReason.SIGNAL_DOWN, received.view.id)
         return None
-
-    # Entries
-
-    def _enter(self, received: ReceivedSignal, quote: Quote) -> Obstacle | Guard | None:
-        rules = self._rules
-        size = entry_size(received.view, self.money.capital or ZERO, rules)
-        amount = size_entry(size, self.money.less_pending(quote))
-        if isinstance(amount, Obstacle):
-            return amount
-        if guard := self._refuse(received, quote, amount):
-            return guard
-        now = self.parts.clock()
-        plan = plan_of(rules, amount, quote.mid, now, protective_margin=self._protective_margin)
-        entry = entry_on(self.parts.exchange.name, received, plan, now)
-        self._book.opened(entry.position)
-        self._desk.open(entry.position.symbol, entry.executor)
-        self._entered.append(now)
-        self.money.moved()
-        self._risk = None  # what is decided next in this tick counts it
-        return None
-
-    def _refuse(self, received: ReceivedSignal, quote: Quote, amount: Decimal) -> Guard | None:
-        guards, links, now = self._guards, self.parts.links, self.parts.clock()
-        while self._entered and now - self._entered[0] > MINUTE:
-            self._entered.popleft()
-        silent_s = links.silent_s(now)
-        silent = silent_s is None or silent_s > self.config.silence_timeout_s
-        average = self.parts.exchange.average_price(received.view.symbol, amount)
-        return (
-            refuse_link(Link(links.clock_skew_s, silent), len(self._entered), guards)
-            or refuse_prices(quote.bid, quote.ask, received.reference_price, guards)
-            or refuse_depth(quote.mid, average, guards)
-        )
-
-    @property
-    def _protective_margin(self) -> Decimal | None:
-        return self.config.protective_margin if self.config.protective_stop else None
 
     def _adopt(self, adoption: Adoption) -> None:
         position = adoption.position

@@ -285,7 +285,7 @@ def test_events_tell_slippage_against_signal_and_book_and_the_holding_time(
     assert last["s1"].holding_s == "90.5"
 
 
-def test_a_protective_stop_is_reported_as_the_market_order_it_becomes(
+def test_a_protective_stop_is_reported_as_what_it_is(
     book: PositionBook, journal: Journal, now: datetime
 ) -> None:
     book.opened(_position(now))
@@ -302,7 +302,7 @@ def test_a_protective_stop_is_reported_as_the_market_order_it_becomes(
     assert order is not None
     assert (order.txid, order.role, order.trigger) == ("OP", OrderRole.PROTECTIVE, Decimal(56_400))
     (event,) = _events(journal)
-    assert (event.order_type, event.price, event.is_exit) == ("MARKET", "56400", True)
+    assert (event.order_type, event.price, event.is_exit) == ("STOP_LOSS", "56400", True)
 
 
 def test_why_an_exit_is_sent_is_known_before_its_first_fill(

@@ -13,7 +13,8 @@ from hummingbot_scripts.ml_signals.client import receive
 from hummingbot_scripts.ml_signals.plan import Plan
 from hummingbot_scripts.ml_signals.rules import ExitReason
 from hummingbot_scripts.ml_signals.rules.halts import Halt, HaltKind
-from hummingbot_scripts.ml_signals.status import Holding, Limits, StatusPage, render
+from hummingbot_scripts.ml_signals.status import render
+from hummingbot_scripts.ml_signals.status_page import Holding, Limits, StatusPage
 from hummingbot_scripts.ml_signals.table import WIDTH, duration, price, table, wrapped
 from hummingbot_scripts.ml_signals.trades import Position
 

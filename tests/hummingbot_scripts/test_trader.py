@@ -16,10 +16,11 @@ from hummingbot_scripts.ml_signals.events import Sender
 from hummingbot_scripts.ml_signals.halting import HaltKeeper
 from hummingbot_scripts.ml_signals.journal import Journal
 from hummingbot_scripts.ml_signals.ordering import Orders
+from hummingbot_scripts.ml_signals.parts import Parts
 from hummingbot_scripts.ml_signals.positions import PositionBook
 from hummingbot_scripts.ml_signals.rules import ControlMode, ExitReason
 from hummingbot_scripts.ml_signals.sizing import Quote
-from hummingbot_scripts.ml_signals.trader import Parts, Trader
+from hummingbot_scripts.ml_signals.trader import Trader
 from hummingbot_scripts.ml_signals.trades import PositionState
 
 COINS = [f"C{number}-USD" for number in range(10)]
@@ -263,3 +264,29 @@ def test_an_alarm_halts_entries_until_somebody_resumes(make_bot: Make, now: date
     bot.trader.recovery.settled = True
     bot.trader.tick()
     assert bot.desk.opened
+
+
+@dataclass
+class Ended:
+    """An executor that has let go with an order whose end nobody knows."""
+
+    symbol: str
+    position_id: str
+    settled: bool = False
+    close_type: Any = None
+
+    @property
+    def config(self) -> Any:
+        return SimpleNamespace(id=self.position_id, trading_pair=self.symbol)
+
+
+def test_an_order_whose_end_is_unknown_is_called_that_and_not_unsold_coins(
+    make_bot: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot = make_bot()
+    bot.trader.tick()
+    position = bot.trader.parts.book.held("C0-USD")
+    bot.trader.settle(Ended("C0-USD", position.position_id))
+    assert "what became of an order is not known; the position is taken up again" in caplog.text
+    assert "not sold" not in caplog.text
+    assert not bot.trader.recovery.settled
