@@ -129,7 +129,7 @@ class Model:
 
 
 _MANIFEST = TypeAdapter(Manifest)
-_CALIBRATION = TypeAdapter(Calibration)
+_CALIBRATION: TypeAdapter[Calibration] = TypeAdapter(Calibration)
 
 
 def manifest_to_json(manifest: Manifest) -> bytes:
@@ -165,8 +165,13 @@ def _require_shape(booster: xgb.Booster, manifest: Manifest, calibration: Calibr
             f"the booster takes {booster.num_features()} features, its manifest names {names}; "
             "train the model again"
         )
-    if len(calibration.center) != classes or not np.isfinite(calibration.center).all():
+    if calibration.class_count != classes or not _is_finite(calibration):
         raise ModelError(f"the calibration is not one of {classes} classes; train the model again")
+
+
+def _is_finite(calibration: Calibration) -> bool:
+    probabilities = calibration.apply(np.zeros((1, calibration.class_count)))
+    return bool(np.isfinite(probabilities).all())
 
 
 def _first(error: ValidationError) -> str:

@@ -12,8 +12,11 @@ from signal_server import __version__
 from signal_server.core.config import ProfileConfig, TrainingConfig
 from signal_server.features.catalogue import feature_names, schema_hash
 from signal_server.training.artifact import ModelCard, TrainedModel
-from signal_server.training.bootstrap import independent_rows
-from signal_server.training.calibration import Calibration, fit_calibration
+from signal_server.training.calibration_choice import (
+    CalibrationChoice,
+    CalibrationRows,
+    choose_calibration,
+)
 from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset, fingerprint
 from signal_server.training.model import FittedBooster, fit_booster, logits, open_booster
 from signal_server.training.splits import Part, Split, split_by_time, windows_of
@@ -40,7 +43,7 @@ class Fit:
     """What the train, validation and calibration parts made; the test part is not in it."""
 
     booster: FittedBooster
-    calibration: Calibration
+    calibration: CalibrationChoice
 
 
 def train(
@@ -80,7 +83,7 @@ def train(
         code_version=__version__,
         validation=validation,
     )
-    return TrainedModel(card, fit.booster.raw, fit.calibration)
+    return TrainedModel(card, fit.booster.raw, fit.calibration.calibration)
 
 
 def fit_model(dataset: Dataset, split: Split, spec: TrainingSpec, report: Report) -> Fit:
@@ -93,10 +96,14 @@ def fit_model(dataset: Dataset, split: Split, spec: TrainingSpec, report: Report
     )
     report("booster", 1.0)
     rows = split.calibration.rows
-    calibration = fit_calibration(
-        _logits(dataset, split.calibration, booster),
-        dataset.labels[rows],
-        independent_rows(dataset.time[rows], spec.profile.label.horizon_s),
+    calibration = choose_calibration(
+        CalibrationRows(
+            _logits(dataset, split.calibration, booster),
+            dataset.labels[rows],
+            dataset.time[rows],
+            spec.profile.label.horizon_s,
+        ),
+        spec.training.seed,
     )
     report("calibration", 1.0)
     return Fit(booster, calibration)
@@ -107,7 +114,7 @@ def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Vali
     return validate(
         Evaluation(
             classes=dataset.classes,
-            probabilities=fit.calibration.apply(_logits(dataset, part, fit.booster)),
+            probabilities=fit.calibration.calibration.apply(_logits(dataset, part, fit.booster)),
             labels=dataset.labels[part.rows],
             time=dataset.time[part.rows],
             horizon_s=spec.profile.label.horizon_s,

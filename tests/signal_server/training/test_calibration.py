@@ -1,36 +1,81 @@
 """Calibration undoes over-confidence, keeps the order and knows when it knows too little."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
-from signal_server.training.calibration import Calibration, fit_calibration
+from signal_server.training.calibration import (
+    Beta,
+    Calibration,
+    Isotonic,
+    Platt,
+    Temperature,
+    Uncalibrated,
+    fit_beta,
+    fit_isotonic,
+    fit_platt,
+    fit_temperature,
+)
+from signal_server.training.calibration_choice import (
+    FITTERS,
+    CalibrationRows,
+    choose_calibration,
+)
+
+ADAPTER = TypeAdapter(Calibration)
+FREE = (fit_temperature, fit_platt, fit_beta, fit_isotonic)
+
+
+def _softmax(logits):
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+def _drawn(chances, rng):
+    return (rng.random((len(chances), 1)) > chances.cumsum(axis=1)).sum(axis=1).astype(np.int8)
 
 
 def _rows(count, stretch, seed=0):
     """Return logits `stretch` times what they should be, and labels drawn from the right ones."""
     rng = np.random.default_rng(seed)
-    true = rng.normal(0, 1, count)
-    labels = (rng.random(count) < 1 / (1 + np.exp(-true))).astype(np.int8)
-    return np.column_stack([np.zeros(count), stretch * true]), labels
+    true = np.column_stack([np.zeros(count), rng.normal(0, 1, count)])
+    return stretch * true, _drawn(_softmax(true), rng)
+
+
+def _overlapping(seed, *, distort=lambda logits: logits, classes=2, count=6000, overlap=6):
+    """Return a calibration part whose neighbours share an outcome, and the true probabilities."""
+    rng = np.random.default_rng(seed)
+    true = rng.normal(0, 0.5, (count // overlap, classes))
+    true[:, 0] = 0
+    labels = np.repeat(_drawn(_softmax(true), rng), overlap)
+    true = np.repeat(true, overlap, axis=0)
+    time = pd.date_range("2024-01-01", periods=len(labels), freq="300s", tz="UTC")
+    return CalibrationRows(distort(true), labels, time, overlap * 300), _softmax(true)
+
+
+def _divergence(true, said):
+    """Return the mean Kullback-Leibler divergence: what the forecasts lose in nats."""
+    return float((true * np.log(true / said)).sum(axis=1).mean())
 
 
 @pytest.mark.parametrize("stretch", [0.5, 1.0, 3.0])
 def test_the_slope_undoes_the_stretch_of_the_logits(stretch):
     logits, labels = _rows(20_000, stretch)
-    assert fit_calibration(logits, labels, 20_000).slope == pytest.approx(1 / stretch, rel=0.06)
+    assert fit_temperature(logits, labels, 20_000).slope == pytest.approx(1 / stretch, rel=0.06)
 
 
-def test_the_base_rate_of_the_calibration_period_is_not_learned():
+def test_the_base_rate_of_the_calibration_period_is_not_learned_by_the_temperature():
     logits, _ = _rows(20_000, 1.0)
-    before = Calibration(tuple(logits.mean(axis=0)), 1.0).apply(logits)
-    after = fit_calibration(logits, np.ones(20_000, dtype=np.int8), 20_000).apply(logits)
+    before = Temperature(tuple(logits.mean(axis=0)), 1.0).apply(logits)
+    after = fit_temperature(logits, np.ones(20_000, dtype=np.int8), 20_000).apply(logits)
     assert after[:, 1].mean() == pytest.approx(before[:, 1].mean(), abs=0.03)
 
 
 def test_a_slope_of_zero_is_the_base_rate():
-    calibration = Calibration(center=(0.0, 2.0), slope=0.0)
+    calibration = Temperature(center=(0.0, 2.0), slope=0.0)
     probabilities = calibration.apply(np.array([[0.0, 5.0], [0.0, -5.0]]))
     assert probabilities[:, 1] == pytest.approx(1 / (1 + np.exp(-2.0)))
 
@@ -39,38 +84,122 @@ def test_a_wild_calibration_period_does_not_pass_for_overconfidence():
     rng = np.random.default_rng(0)
     logits = np.array([0.0, 2.5, 0.0]) + rng.normal(0, 0.02, (3000, 3))
     labels = rng.choice(3, 3000, p=[0.1, 0.8, 0.1]).astype(np.int8)
-    assert fit_calibration(logits, labels, 1500).slope == pytest.approx(1.0, abs=0.1)
+    assert fit_temperature(logits, labels, 1500).slope == pytest.approx(1.0, abs=0.1)
 
 
-def test_few_independent_rows_change_little():
+@pytest.mark.parametrize("fit", [fit_temperature, fit_platt, fit_beta])
+def test_few_independent_rows_change_little(fit):
     logits, labels = _rows(2_000, 3.0)
-    few, many = (fit_calibration(logits, labels, count) for count in (2, 2_000))
-    assert abs(few.slope - 1) < abs(many.slope - 1)
-    assert few.slope > 0.7
+    few, many = (
+        _divergence(_softmax(logits), fit(logits, labels, count).apply(logits))
+        for count in (2, 2_000)
+    )
+    assert few < many / 3
 
 
 def test_logits_that_are_wrong_way_round_are_flattened_but_never_turned():
     logits, labels = _rows(20_000, -1.0)
-    assert fit_calibration(logits, labels, 20_000).slope == 0.0
+    assert fit_temperature(logits, labels, 20_000).slope == 0.0
+
+
+@pytest.mark.parametrize("fit", FREE)
+def test_a_likelier_row_stays_likelier(fit):
+    logits, labels = _rows(5_000, -1.0)
+    order = np.argsort(logits[:, 1])
+    up = fit(logits, labels, 5_000).apply(logits)[order, 1]
+    assert (np.diff(up) >= -1e-12).all()
+
+
+@pytest.mark.parametrize("fit", FREE)
+def test_every_kind_undoes_a_stretch(fit):
+    logits, labels = _rows(20_000, 2.0)
+    true = _softmax(logits / 2)
+    said = fit(logits, labels, 20_000).apply(logits)
+    assert _divergence(true, said) < _divergence(true, _softmax(logits)) / 10
+
+
+@pytest.mark.parametrize("fit", FREE)
+def test_three_classes_are_calibrated_together(fit):
+    rng = np.random.default_rng(0)
+    true = rng.normal(0, 1, (20_000, 3))
+    labels = _drawn(_softmax(true), rng)
+    said = fit(2 * true, labels, 20_000).apply(2 * true)
+    assert said.sum(axis=1) == pytest.approx(1.0)
+    assert _divergence(_softmax(true), said) < _divergence(_softmax(true), _softmax(2 * true)) / 4
+
+
+CALIBRATIONS = st.sampled_from([
+    Uncalibrated(2),
+    Temperature((0.3, -2.0), 4.0),
+    Platt((0.5, 2.0), (0.1, -0.1)),
+    Beta(((0.0, 2.0, 0.1), (3.0, 0.0, -0.2))),
+    Isotonic((((0.2, 0.6), (0.0, 0.9)), ((0.4, 0.8), (0.0, 1.0)))),
+])  # fmt: skip
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    slope=st.floats(0, 5),
-    center=st.lists(st.floats(-3, 3), min_size=2, max_size=3),
-    seed=st.integers(0, 1000),
-)
-def test_probabilities_sum_to_one_and_are_never_negative(slope, center, seed):
-    logits = np.random.default_rng(seed).normal(0, 200, (20, len(center)))
-    probabilities = Calibration(tuple(center), slope).apply(logits)
+@given(calibration=CALIBRATIONS, seed=st.integers(0, 1000), scale=st.sampled_from([0.1, 5, 500]))
+def test_probabilities_sum_to_one_and_are_never_negative(calibration, seed, scale):
+    logits = np.random.default_rng(seed).normal(0, scale, (20, 2))
+    probabilities = calibration.apply(logits)
     assert np.isfinite(probabilities).all()
     assert (probabilities >= 0).all()
     assert probabilities.sum(axis=1) == pytest.approx(1.0)
 
 
-def test_three_classes_are_calibrated_together():
-    rng = np.random.default_rng(0)
-    true = rng.normal(0, 1, (20_000, 3))
-    odds = np.exp(true) / np.exp(true).sum(axis=1, keepdims=True)
-    labels = (rng.random((20_000, 1)) > odds.cumsum(axis=1)).sum(axis=1).astype(np.int8)
-    assert fit_calibration(2 * true, labels, 20_000).slope == pytest.approx(0.5, rel=0.06)
+@given(calibration=CALIBRATIONS)
+def test_every_kind_goes_through_json_unchanged(calibration):
+    assert ADAPTER.validate_json(ADAPTER.dump_json(calibration)) == calibration
+
+
+def test_a_calibration_written_before_there_were_kinds_is_a_temperature():
+    read = ADAPTER.validate_json('{"center": [0.0, 0.5], "slope": 0.8}')
+    assert read == Temperature((0.0, 0.5), 0.8)
+
+
+def test_an_unknown_kind_is_refused_by_name():
+    with pytest.raises(ValidationError, match="spline"):
+        ADAPTER.validate_json('{"kind": "spline", "class_count": 2}')
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_choice_does_not_harm_what_is_calibrated_already(classes):
+    losses = []
+    for seed in range(20):
+        rows, true = _overlapping(seed, classes=classes)
+        said = choose_calibration(rows, seed).calibration.apply(rows.logits)
+        losses.append(_divergence(true, said))
+    assert np.mean([loss == 0.0 for loss in losses]) >= 0.8
+    assert max(losses) < 0.01
+
+
+def test_the_choice_finds_overconfidence_and_mends_it():
+    rows, true = _overlapping(1, distort=lambda logits: 3 * logits)
+    choice = choose_calibration(rows, 1)
+    assert choice.calibration.kind != "none"
+    assert _divergence(true, choice.calibration.apply(rows.logits)) < 0.01
+
+
+def test_the_choice_finds_a_shift_that_holds_throughout():
+    rows, true = _overlapping(2, distort=lambda logits: logits + np.array([0.0, 0.8]))
+    choice = choose_calibration(rows, 2)
+    assert choice.calibration.kind in {"platt", "beta", "isotonic"}
+    assert _divergence(true, choice.calibration.apply(rows.logits)) < 0.01
+
+
+def test_every_kind_is_a_candidate_and_the_simplest_has_none_to_beat():
+    candidates = choose_calibration(_overlapping(3)[0], 3).candidates
+    assert [one.kind for one in candidates] == list(FITTERS)
+    assert [one.gain is None for one in candidates] == [True, False, False, False, False]
+
+
+def test_a_small_part_is_not_cut_in_two():
+    rows, _ = _overlapping(4, count=480)
+    choice = choose_calibration(rows, 4)
+    assert isinstance(choice.calibration, Temperature)
+    assert choice.candidates == ()
+
+
+def test_the_choice_is_repeatable():
+    rows, _ = _overlapping(5)
+    assert choose_calibration(rows, 5) == choose_calibration(rows, 5)

@@ -107,7 +107,7 @@ def test_a_random_walk_in_bars_has_no_edge(make_bars, make_spec):
 def test_a_trend_profile_has_three_classes(make_bars, make_spec):
     trained = _train({"BTC-USD": make_bars(count=4000)}, make_spec(kind=LabelKind.TREND))
     assert trained.card.classes == (Direction.DOWN, Direction.FLAT, Direction.UP)
-    assert len(trained.calibration.center) == 3
+    assert trained.calibration.class_count == 3
     assert trained.card.validation.chance_log_loss == pytest.approx(np.log(3))
 
 
