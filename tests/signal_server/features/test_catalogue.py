@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signal_server.core.errors import SchemaMismatchError
+from signal_server.core.errors import NoHistoryError, SchemaMismatchError
 from signal_server.features.catalogue import (
     CATALOGUE,
     INDICATORS,
@@ -17,23 +17,28 @@ from signal_server.features.catalogue import (
     schema_hash,
     warmup_bars,
 )
+from signal_server.features.coverage import whole_rows
 from signal_server.features.feature import Feature
 from tests.signal_server.features.bars import PRICES, random_bars, real_bars, still_between
 
-BARS = 2_600
-STILL = (1_800, 2_100)
+BARS = 10_900
+STILL = (10_100, 10_400)
+LEADERS = {
+    "BTC-USD": random_bars(BARS, price=60_000.0, seed=2),
+    "ETH-USD": random_bars(BARS, price=3_000.0, seed=3),
+}
 NAMES = tuple(feature.name for feature in CATALOGUE)
 each_feature = pytest.mark.parametrize("feature", CATALOGUE, ids=NAMES)
 
 
 @pytest.fixture(scope="module")
 def bars() -> pd.DataFrame:
-    return random_bars()
+    return random_bars(BARS)
 
 
 @pytest.fixture(scope="module")
 def computed(bars: pd.DataFrame) -> pd.DataFrame:
-    return compute_features(bars, NAMES)
+    return compute_features(bars, NAMES, LEADERS)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +48,7 @@ def still(bars: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def computed_still(still: pd.DataFrame) -> pd.DataFrame:
-    return compute_features(still, NAMES)
+    return compute_features(still, NAMES, LEADERS)
 
 
 def assert_close(one: pd.Series, other: pd.Series, tolerance: float, unit: float = 0.0) -> None:
@@ -58,7 +63,7 @@ def assert_newest_row_equals_batch(
     unit = float(batch.std())
     for end in ends:
         tail = bars.iloc[end - feature.warmup_bars : end]
-        alone = compute_features(tail, [feature.name])[feature.name]
+        alone = compute_features(tail, [feature.name], LEADERS)[feature.name]
         assert_close(batch.iloc[end - 1 : end], alone.iloc[-1:], 1e-9, unit)
         assert alone.iloc[:-1].isna().all()
 
@@ -72,8 +77,9 @@ def test_there_are_fifty_two_indicators_and_every_name_is_used_once() -> None:
 
 def test_features_of_trade_counts_are_left_out_unless_asked_for() -> None:
     without = set(feature_names("all", trade_counts=False))
-    left_out = {f.name for f in CATALOGUE if f.name not in without}
-    assert left_out == {f.name for f in CATALOGUE if "transactions" in f.inputs}
+    every = find_features(feature_names("all", trade_counts=True))
+    left_out = {f.name for f in every if f.name not in without}
+    assert left_out == {f.name for f in every if "transactions" in f.inputs}
     assert left_out
 
 
@@ -84,7 +90,7 @@ def test_future_bars_change_nothing_before(
     cut = BARS - 137
     # What comes after is not only cut off but replaced by another market.
     future = random_bars(BARS, price=5.0, seed=9).iloc[cut:]
-    other = compute_features(pd.concat([bars.iloc[:cut], future]), [feature.name])
+    other = compute_features(pd.concat([bars.iloc[:cut], future]), [feature.name], LEADERS)
     before = computed[feature.name].iloc[:cut]
     assert before.notna().any()
     pd.testing.assert_series_equal(before, other[feature.name].iloc[:cut], check_exact=True)
@@ -102,17 +108,17 @@ def test_the_declared_warm_up_suffices_and_is_needed(
 def test_the_warm_up_suffices_in_and_after_a_market_that_stood_still(
     feature: Feature, still: pd.DataFrame, computed_still: pd.DataFrame
 ) -> None:
-    ends = (1_820, 1_900, 2_050, 2_100, 2_101, 2_120, 2_400)
+    ends = (10_120, 10_200, 10_350, 10_400, 10_401, 10_420, 10_700)
     assert_newest_row_equals_batch(feature, still, computed_still[feature.name], ends)
 
 
 @each_feature
 def test_the_warm_up_suffices_after_storms_of_volume_and_price(feature: Feature) -> None:
     stormy = random_bars(BARS)
-    stormy.loc[stormy.index[1_500], "high"] *= 100
-    stormy.loc[stormy.index[2_000], "volume"] *= 1e6
-    batch = compute_features(stormy, [feature.name])[feature.name]
-    assert_newest_row_equals_batch(feature, stormy, batch, (1_515, 1_600, 2_010, 2_050, 2_500))
+    stormy.loc[stormy.index[10_100], "high"] *= 100
+    stormy.loc[stormy.index[10_300], "volume"] *= 1e6
+    batch = compute_features(stormy, [feature.name], LEADERS)[feature.name]
+    assert_newest_row_equals_batch(feature, stormy, batch, (10_115, 10_200, 10_310, 10_350, 10_800))
 
 
 @each_feature
@@ -121,15 +127,15 @@ def test_only_declared_inputs_matter(feature: Feature, bars: pd.DataFrame) -> No
     for column in set(bars.columns) - set(feature.inputs):
         if column in {"vwap", "transactions"}:
             spoiled[column] = np.nan
-    one = compute_features(bars, [feature.name])[feature.name].iloc[-1]
-    assert compute_features(spoiled, [feature.name])[feature.name].iloc[-1] == one
+    one = compute_features(bars, [feature.name], LEADERS)[feature.name].iloc[-1]
+    assert compute_features(spoiled, [feature.name], LEADERS)[feature.name].iloc[-1] == one
 
 
 def test_no_feature_has_a_scale(bars: pd.DataFrame, computed: pd.DataFrame) -> None:
     scaled = bars.copy()
     scaled[PRICES] *= 1000
     scaled["volume"] *= 7
-    other = compute_features(scaled, NAMES)
+    other = compute_features(scaled, NAMES, LEADERS)
     for name in NAMES:
         unit = float(computed[name].std())
         assert_close(computed[name].dropna(), other[name].dropna(), 1e-6, unit)
@@ -138,7 +144,7 @@ def test_no_feature_has_a_scale(bars: pd.DataFrame, computed: pd.DataFrame) -> N
 def test_tiny_prices_give_what_large_ones_give(bars: pd.DataFrame, computed: pd.DataFrame) -> None:
     tiny = bars.copy()
     tiny[PRICES] *= 2.0**-24
-    other = compute_features(tiny, NAMES)
+    other = compute_features(tiny, NAMES, LEADERS)
     # A power of two is exact, so nothing at all may change.
     pd.testing.assert_frame_equal(computed, other, check_exact=True)
 
@@ -147,19 +153,19 @@ def test_a_market_that_stands_still_gives_finite_values(bars: pd.DataFrame) -> N
     still = bars.copy()
     still[PRICES] = 43_210.37
     still[["volume", "transactions"]] = 0.0
-    features = compute_features(still, NAMES)
+    features = compute_features(still, NAMES, LEADERS)
     assert np.isfinite(features.iloc[-1]).all(), features.columns[~np.isfinite(features.iloc[-1])]
 
 
 def test_bars_without_volume_give_finite_values(bars: pd.DataFrame) -> None:
     quiet = bars.copy()
     quiet.loc[quiet.index[::3], ["volume", "transactions"]] = 0.0
-    assert np.isfinite(compute_features(quiet, NAMES).iloc[-1]).all()
+    assert np.isfinite(compute_features(quiet, NAMES, LEADERS).iloc[-1]).all()
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 19, 60])
 def test_few_bars_give_no_values_and_no_error(bars: pd.DataFrame, length: int) -> None:
-    features = compute_features(bars.head(length), NAMES)
+    features = compute_features(bars.head(length), NAMES, LEADERS)
     assert features.shape == (length, len(NAMES))
 
 
@@ -205,7 +211,34 @@ def test_volatility_is_that_of_one_bar_log_returns(bars: pd.DataFrame) -> None:
     assert realized_volatility(bars, 60).iloc[-1] == pytest.approx(returns.std(ddof=1), rel=1e-9)
 
 
-def test_the_longest_warm_up_is_one_day_of_minutes_and_a_bar() -> None:
+def test_the_longest_warm_up_of_all_is_one_day_of_minutes_and_a_bar() -> None:
     assert warmup_bars(feature_names("all", trade_counts=True)) == 1_441
     assert warmup_bars(feature_names("indicators", trade_counts=True)) == 861
     assert warmup_bars(feature_names("six", trade_counts=True)) == 574
+
+
+def test_the_longest_warm_up_of_the_pooled_set_is_seven_days_of_minutes_and_a_bar() -> None:
+    assert warmup_bars(feature_names("pooled", trade_counts=True)) == 10_081
+
+
+def test_a_leader_that_is_not_given_is_named(bars: pd.DataFrame) -> None:
+    with pytest.raises(NoHistoryError, match="BTC-USD"):
+        compute_features(bars, ["relative_return_5"])
+
+
+def test_a_leader_without_a_bar_of_the_same_close_gives_no_value(bars: pd.DataFrame) -> None:
+    gone = bars.index[-10]
+    holed = {symbol: frame.drop(gone) for symbol, frame in LEADERS.items()}
+    names = [name for name in NAMES if find_features([name])[0].leaders]
+    features = compute_features(bars, names, holed)
+    assert features.loc[gone].isna().all()
+    assert features.iloc[-9:].notna().all(axis=None)
+
+
+def test_rows_are_whole_where_own_and_leaders_history_is() -> None:
+    bars, names = random_bars(400), ["btc_scaled_return_5"]
+    holed = bars.drop(bars.index[[300, *range(350, 360)]])
+    whole = whole_rows(pd.DatetimeIndex(bars.index), names, {"BTC-USD": holed}, 60)
+    assert whole[241:300].all()
+    assert not whole[:241].any()
+    assert not whole[[300, *range(350, 370)]].any()
