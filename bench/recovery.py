@@ -1,11 +1,11 @@
 """How soon a bot that was killed in the middle of heavy trading guards its positions again.
 
 The real Kraken connector, the journal on disk and the stand-in of Kraken, which counts calls as
-Kraken does for a starter account; its counter is full when the bot comes back. Of the positions'
-entries most are journaled to their end; of some only Kraken's id is, of a few not even that.
+Kraken does for a starter account; its counter is empty or full when the bot comes back. Of the
+positions' entries most are journaled to their end; of some only Kraken's id is, of a few not even
+that.
 
-Run `python -m bench.recovery`; it prints JSON. It takes as long as the recovery, some minutes at
-the most.
+Run `python -m bench.recovery [empty|full]`; it prints JSON. It takes as long as the recoveries.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -48,6 +48,8 @@ WINDOW_S = 600.0
 PRICE = 100.0
 SIZE = Decimal("0.5")
 COMMAND = "python -m bench.recovery"
+COUNTED = {"empty": 0, "full": 15}
+"""Calls that Kraken has counted when the bot comes back."""
 
 
 class StillPrices:
@@ -144,13 +146,13 @@ async def stand_in() -> AsyncIterator[KrakenStandIn]:
         await kraken.stop()
 
 
-async def recover(kraken: KrakenStandIn, journal: Journal) -> Measured:
+async def recover(kraken: KrakenStandIn, journal: Journal, counted: int) -> Measured:
     """Start a connector and a recovery as the script does; return when what happened."""
     found, began = Measured(), time.perf_counter()
     connector = CarefulKraken(
         TEST_KEY, TEST_SECRET, trading_pairs=list(StillPrices.symbols), kraken_api_tier="starter"
     )
-    _count(kraken, found)
+    _count(kraken, found, counted)
 
     def passed() -> float:
         return time.perf_counter() - began
@@ -177,10 +179,10 @@ async def recover(kraken: KrakenStandIn, journal: Journal) -> Measured:
     return found
 
 
-def _count(kraken: KrakenStandIn, found: Measured) -> None:
-    """Fill the counter, as a busy bot leaves it, and count the calls from here on."""
+def _count(kraken: KrakenStandIn, found: Measured, before: int) -> None:
+    """Let Kraken have counted so much, as a busy bot leaves it, and count from here on."""
     limits, call = kraken.limits, kraken.limits.call
-    for _ in range(15):
+    for _ in range(before):
         call("Balance")
 
     def counted(method: str) -> None:
@@ -190,7 +192,7 @@ def _count(kraken: KrakenStandIn, found: Measured) -> None:
     limits.call = counted  # type: ignore[method-assign]
 
 
-async def run(folder: Path) -> Measured:
+async def run(folder: Path, counted: int) -> Measured:
     """Trade, be killed, come back."""
     async with stand_in() as kraken:
         before = Journal(folder / "bot.sqlite")
@@ -198,43 +200,46 @@ async def run(folder: Path) -> Measured:
         before.close()
         journal = Journal(folder / "bot.sqlite")
         try:
-            return await recover(kraken, journal)
+            return await recover(kraken, journal, counted)
         finally:
             journal.close()
 
 
-def measure() -> list[Result]:
+def measure(cases: Iterable[str] = tuple(COUNTED)) -> list[Result]:
     """Return every figure."""
+    return [result for case in cases for result in _measure(case)]
+
+
+def _measure(case: str) -> list[Result]:
     with TemporaryDirectory() as folder:
-        found = asyncio.run(run(Path(folder)))
+        found = asyncio.run(run(Path(folder), COUNTED[case]))
     if len(found.guarded_s) != HELD:
         raise RuntimeError(f"{len(found.guarded_s)} of {HELD} positions are guarded")
     data = (
         f"{HELD} positions ({WITHOUT_FILLS} without fills, {WITHOUT_ID} without id), {TRADES} "
-        f"trades in {WINDOW_S:.0f} s, starter tier, counter full"
+        f"trades in {WINDOW_S:.0f} s, starter tier, {COUNTED[case]} calls counted before"
     )
     known = found.guarded_s[HELD - WITHOUT_FILLS - WITHOUT_ID - 1]
-    figures = {
-        "recovery_known_guarded": (known, "s"),
-        "recovery_all_guarded": (found.guarded_s[-1], "s"),
-        "recovery_settled": (found.settled_s, "s"),
-        "recovery_calls_until_guarded": (float(found.calls_until_guarded), "calls"),
-    }
-    floor = "the connector is ready"
-    print(dict(found.calls), file=sys.stderr)
+    seconds = {"known_guarded": known, "all_guarded": found.guarded_s[-1]}
+    seconds["settled"] = found.settled_s
+    ready_s, calls = round(found.ready_s, 2), found.calls_until_guarded
     return [
-        Result(
-            name,
-            round(value, 2),
-            unit,
-            round(found.ready_s, 2) if unit == "s" else 2.0,
-            floor if unit == "s" else "open orders and balances",
-            data,
-            COMMAND,
-        )
-        for name, (value, unit) in figures.items()
+        *(
+            Result(
+                f"recovery_{name}_{case}",
+                round(value, 2),
+                "s",
+                ready_s,
+                "the connector is ready",
+                data,
+                COMMAND,
+            )
+            for name, value in seconds.items()
+        ),
+        Result(f"recovery_calls_{case}", calls, "calls", 2, "orders and balances", data, COMMAND),
     ]
 
 
 if __name__ == "__main__":
-    json.dump([asdict(result) for result in measure()], sys.stdout, indent=2)
+    chosen = sys.argv[1:] or tuple(COUNTED)
+    json.dump([asdict(result) for result in measure(chosen)], sys.stdout, indent=2)

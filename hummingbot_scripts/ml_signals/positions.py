@@ -177,12 +177,19 @@ class PositionBook(PositionSums):
             news = write_findings(self._journal, found, self._clock())
             for end in found.finished:
                 self._end(end)
-            for position_id in self._held.values():
+            for position_id in self._touched(found):
                 self._tell(position_id)
         for end in found.finished:
             self._let_go(end)
         self._on_event()
         return news
+
+    def _touched(self, found: Reconciliation) -> list[str]:
+        """Return the positions of which an order or a fill is news."""
+        names = [fill.order_id for fill in found.new_fills]
+        names += [state.order_id for state in found.order_states]
+        orders = (self._journal.order(name) for name in dict.fromkeys(names))
+        return list(dict.fromkeys(order.position_id for order in orders if order is not None))
 
     def explained(self, found: Difference) -> None:
         """Journal better words for a difference, unless somebody has settled it meanwhile."""
@@ -207,6 +214,9 @@ class PositionBook(PositionSums):
             for each in found:
                 accept(self._journal, each)
             self._journal.settle_differences(self._clock(), by)
+            for position_id in dict.fromkeys(each.position_id for each in found):
+                self._tell(position_id)
+        self._on_event()
         return found
 
     def _end(self, end: Finished) -> None:
@@ -215,6 +225,7 @@ class PositionBook(PositionSums):
 
     def _let_go(self, end: Finished) -> None:
         symbol = self._journal.position(end.position_id).symbol
+        self._changed(end.position_id)
         if end.state in UNFINISHED:
             self._left_behind.add(symbol)
             return
@@ -224,6 +235,7 @@ class PositionBook(PositionSums):
 
     def _tell(self, position_id: str) -> None:
         """Post what has changed of a position's orders: a fill may change later exits' profit."""
+        self._changed(position_id)
         position = self._journal.position(position_id)
         entry, sold = self.entry(position_id), ZERO
         for order in self._journal.orders(position_id):

@@ -1,5 +1,6 @@
 """What the journal's positions hold, have cost and have earned."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import takewhile
@@ -12,6 +13,14 @@ LONGEST_STREAK = 100
 """Longer streaks of losses are not counted to their end."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What a position's coins have cost so far, and with all that its entry is to cost."""
+
+    so_far: Decimal
+    at_most: Decimal
+
+
 class PositionSums:
     """Sums over the journal's orders and fills, in base or quote currency."""
 
@@ -19,6 +28,7 @@ class PositionSums:
         """Sum over `journal`; `held` are the ids of the unfinished positions by coin."""
         self._journal = journal
         self._held = held
+        self._costs: dict[str, _Cost] = {}
 
     def entry(self, position_id: str) -> Totals:
         """Return the sum of all entry fills of a position."""
@@ -56,33 +66,41 @@ class PositionSums:
 
     def realised_since(self, moment: datetime) -> Decimal:
         """Return what positions closed since `moment` have earned; unfinished ones do not count."""
-        closed = self._journal.closed_since(moment)
-        return sum((pnl for _, pnl in closed if pnl is not None), ZERO)
+        return sum(self._journal.earned_since(moment), ZERO)
 
     def loss_streak(self, since: datetime | None = None) -> LossStreak:
         """Return the losses since the last win, of those closed after `since`."""
         results = self._journal.recent_results(LONGEST_STREAK)
         losses = [
-            position
-            for position, pnl in takewhile(lambda result: result[1] < 0, results)
-            if since is None or (position.closed_at is not None and position.closed_at > since)
+            closed_at
+            for closed_at, pnl in takewhile(lambda result: result[1] < 0, results)
+            if since is None or closed_at > since
         ]
-        return LossStreak(len(losses), losses[0].closed_at if losses else None)
+        return LossStreak(len(losses), losses[0] if losses else None)
 
     def exposure(self) -> Decimal:
         """Return what the coins that are held now have cost, in quote currency, without fees.
 
         An entry that is under way counts with all that it is to cost.
         """
-        return sum((self._cost_at_most(position_id) for position_id in self._held.values()), ZERO)
+        costs = (self._cost(position_id).at_most for position_id in self._held.values())
+        return sum(costs, ZERO)
 
     def invested(self) -> Decimal:
         """Return what has been paid for the coins that are held now, without fees."""
-        return sum((self._cost_so_far(position_id) for position_id in self._held.values()), ZERO)
+        return sum((self._cost(position_id).so_far for position_id in self._held.values()), ZERO)
 
-    def _cost_at_most(self, position_id: str) -> Decimal:
-        cost = self._cost_so_far(position_id)
-        return max(cost, self._planned_cost(position_id)) if self._buys(position_id) else cost
+    def _changed(self, position_id: str) -> None:
+        """Read a position's cost again when it is asked for: its orders or fills have changed."""
+        self._costs.pop(position_id, None)
+
+    def _cost(self, position_id: str) -> _Cost:
+        cost = self._costs.get(position_id)
+        if cost is None:
+            so_far = self._cost_so_far(position_id)
+            planned = self._planned_cost(position_id) if self._buys(position_id) else ZERO
+            cost = self._costs[position_id] = _Cost(so_far, max(so_far, planned))
+        return cost
 
     def _cost_so_far(self, position_id: str) -> Decimal:
         entry = self.entry(position_id)

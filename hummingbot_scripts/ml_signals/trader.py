@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -66,7 +67,8 @@ class Trader:
         if why := self._flattening():
             self._flatten(why)
         self._risk = None
-        self._write_down([self._consider(symbol) for symbol in self.config.symbols])
+        now = self.parts.clock()
+        self._write_down([self._consider(symbol, now) for symbol in self.config.symbols])
 
     def settle(self, executor: Any) -> None:
         """Journal what has become of a position that its executor has let go of."""
@@ -167,10 +169,10 @@ class Trader:
             halts=self.parts.halts.active,
         )
 
-    def _consider(self, symbol: str) -> tuple[Worth, Outcome]:
+    def _consider(self, symbol: str, now: datetime) -> tuple[Worth, Outcome]:
         """Decide about a coin and act; return what came of it, and what that is worth."""
         received = self.parts.links.signal(symbol)
-        decision = self._decide(symbol, received)
+        decision = self._decide(symbol, received, now)
         obstacle = self._carry_out(symbol, decision, received)
         outcome = outcome_of(symbol, decision, obstacle)
         return self.outcomes.note(outcome), outcome
@@ -184,7 +186,7 @@ class Trader:
         if counted:
             self.parts.journal.count_reasons(counted, now)
 
-    def _decide(self, symbol: str, received: ReceivedSignal | None) -> Decision:
+    def _decide(self, symbol: str, received: ReceivedSignal | None, now: datetime) -> Decision:
         if self._risk is None:
             self._risk = self._state()
         about = RiskState(
@@ -197,7 +199,7 @@ class Trader:
             halts=self._risk.halts,
         )
         view = received.view if received else None
-        return decide(symbol, view, about, self.parts.clock(), self._rules)
+        return decide(symbol, view, about, now, self._rules)
 
     def _carry_out(
         self, symbol: str, decision: Decision, received: ReceivedSignal | None

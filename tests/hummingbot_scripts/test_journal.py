@@ -167,8 +167,8 @@ def test_an_order_learns_its_txid_and_a_position_what_it_lost_and_earned(
     assert order.txid == "OXYZ"
     assert journal.position("p1").written_off == EXACT
     assert [pnl for _, pnl in journal.recent_results(5)] == [Decimal("-1.5")]
-    assert journal.closed_since(now + timedelta(seconds=1)) == []
-    assert len(journal.closed_since(now)) == 1
+    assert journal.earned_since(now + timedelta(seconds=1)) == []
+    assert len(journal.earned_since(now)) == 1
 
 
 def test_a_second_bot_on_the_same_journal_is_refused_by_name(tmp_path: Path) -> None:

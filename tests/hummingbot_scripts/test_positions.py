@@ -14,7 +14,13 @@ from hummingbot_scripts.ml_signals.positions import (
     exit_reason,
     settled_state,
 )
+from hummingbot_scripts.ml_signals.reconciliation import (
+    Difference,
+    DifferenceKind,
+    Reconciliation,
+)
 from hummingbot_scripts.ml_signals.rules import ExitReason
+from hummingbot_scripts.ml_signals.sums import PositionSums
 from hummingbot_scripts.ml_signals.trades import (
     Fill,
     OrderRole,
@@ -241,6 +247,33 @@ def test_an_entry_under_way_counts_with_all_that_it_is_to_cost(
     book.ended("b1", OrderStatus.CANCELED)
     assert book.exposure() == 60
     assert book.invested() == 60
+
+
+def test_what_is_held_costs_at_every_step_what_the_journal_says(
+    journal: Journal, now: datetime
+) -> None:
+    """The book remembers costs between ticks; it must forget them whenever they change."""
+    costs: list[tuple[Decimal, Decimal]] = []
+
+    def compare() -> None:
+        fresh = PositionSums(journal, dict(book._held))
+        costs.append((book.exposure(), book.invested()))
+        assert costs[-1] == (fresh.exposure(), fresh.invested())
+
+    book = PositionBook(journal, SENDER, lambda: now, compare)
+    book.opened(_position(now))
+    compare()
+    book.submitted(_order("b1", OrderSide.BUY))
+    book.filled(_fill("b1", "t1", 60_000, "0.004", now), None)
+    book.filled(_fill("b1", "t2", 60_010, "0.006", now), None)
+    book.ended("b1", OrderStatus.FILLED)
+    missing = Difference(DifferenceKind.SOLD_ELSEWHERE, "BTC-USD", "p1", Decimal("0.002"), "gone")
+    book.recovered(Reconciliation(differences=(missing,)))
+    book.accept_differences("a person")
+    book.submitted(_order("s1", OrderSide.SELL))
+    book.filled(_fill("s1", "t3", 59_000, "0.008", now), ExitReason.STOP_LOSS)
+    book.finished("p1", PositionState.CLOSED, ExitReason.STOP_LOSS)
+    assert len(set(costs)) > 4
 
 
 def test_what_an_unfinished_position_has_sold_counts_once_it_is_closed(

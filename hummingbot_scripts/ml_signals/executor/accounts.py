@@ -135,7 +135,14 @@ class PositionAccounts(PositionExecutor):  # type: ignore[misc]
     @property
     def trade_pnl_quote(self) -> Decimal:
         """The profit before fees; NaN while coins are held that nobody knows the price of."""
+        return self._gain(self.holding)
+
+    def get_net_pnl_quote(self) -> Decimal:
+        """Return the profit after the fees paid so far; the orders are read once for both."""
         held = self.holding
+        return self._gain(held) - held.fee_quote
+
+    def _gain(self, held: Holding) -> Decimal:
         if not held.bought or self.close_type in {CloseType.FAILED, CloseType.POSITION_HOLD}:
             return ZERO
         if self.is_closed or not held.unsold:

@@ -1,6 +1,5 @@
 """The journal's positions."""
 
-import sqlite3
 from datetime import datetime
 from decimal import Decimal
 
@@ -103,23 +102,27 @@ class PositionTable(JournalFile):
             )
         ]
 
-    def closed_since(self, moment: datetime) -> list[tuple[Position, Decimal | None]]:
-        """Return the positions closed at or after `moment` with what each earned, oldest first."""
+    def earned_since(self, moment: datetime) -> list[Decimal]:
+        """Return what each position earned that was closed at or after `moment`, oldest first."""
         rows = self._rows(
-            "SELECT * FROM positions WHERE state = 'CLOSED' AND closed_at >= ?"
-            " ORDER BY closed_at, rowid",
+            "SELECT pnl_quote FROM positions WHERE state = 'CLOSED' AND closed_at >= ?"
+            " AND pnl_quote IS NOT NULL ORDER BY closed_at, rowid",
             (text(moment),),
         )
-        return [(position_of(row), _pnl(row)) for row in rows]
+        return [Decimal(pnl) for (pnl,) in rows]
 
-    def recent_results(self, limit: int) -> list[tuple[Position, Decimal]]:
-        """Return the newest closed positions that traded, newest first, with what they earned."""
+    def recent_results(self, limit: int) -> list[tuple[datetime, Decimal]]:
+        """Return when the newest positions that traded were closed and what each earned.
+
+        Newest first.
+        """
         rows = self._rows(
-            "SELECT * FROM positions WHERE state = 'CLOSED' AND pnl_quote IS NOT NULL"
+            "SELECT closed_at, pnl_quote FROM positions"
+            " WHERE state = 'CLOSED' AND pnl_quote IS NOT NULL"
             " ORDER BY closed_at DESC, rowid DESC LIMIT ?",
             (limit,),
         )
-        return [(position_of(row), Decimal(row["pnl_quote"])) for row in rows]
+        return [(from_text(closed_at), Decimal(pnl)) for closed_at, pnl in rows]
 
     def last_signal_ids(self) -> dict[str, int]:
         """Return per symbol the newest signal that a position rests on."""
@@ -132,7 +135,3 @@ class PositionTable(JournalFile):
             "SELECT symbol, MAX(closed_at) FROM positions WHERE state = 'CLOSED' GROUP BY symbol"
         )
         return {symbol: from_text(closed_at) for symbol, closed_at in rows}
-
-
-def _pnl(row: sqlite3.Row) -> Decimal | None:
-    return None if row["pnl_quote"] is None else Decimal(row["pnl_quote"])
