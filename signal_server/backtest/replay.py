@@ -11,6 +11,7 @@ from signal_server.backtest.timeline import SimulationRequest
 from signal_server.core.config import BacktestConfig
 from signal_server.core.costs import Costs
 from signal_server.core.errors import NoHistoryError
+from signal_server.features.batch import NO_LEADERS
 from signal_server.features.catalogue import (
     compute_features,
     leaders_of,
@@ -18,7 +19,6 @@ from signal_server.features.catalogue import (
     warmup_bars,
 )
 from signal_server.features.coverage import whole_rows
-from signal_server.features.indicators import NO_LEADERS
 from signal_server.training.artifact import Manifest, Model
 
 BLOCK_BARS = 100_000

@@ -1,24 +1,33 @@
 """Candles of several minutes, aligned to the clock, of final bars only.
 
 A candle ends when a bar closes at its end or later: what it holds is then final. In an interval
-without bars there is no candle.
+without bars there is no candle. Closes are seconds since the epoch, UTC.
 """
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_MINUTE_NS = 60_000_000_000
+Seconds = NDArray[np.int64]
+
+_SECOND_NS = 1_000_000_000
+
+CANDLE_COLUMNS = ("open", "high", "low", "close", "volume", "transactions")
 
 
-def candle_number(closes_ns: NDArray[np.int64], minutes: int) -> NDArray[np.int64]:
+def close_seconds(closes: pd.DatetimeIndex) -> Seconds:
+    """Return the closes as seconds since the epoch."""
+    return np.asarray(closes.as_unit("ns").asi8 // _SECOND_NS, dtype=np.int64)
+
+
+def candle_number(closes: Seconds, minutes: int) -> Seconds:
     """Return the number, by the clock, of the candle that each bar belongs to."""
-    return np.asarray((closes_ns - 1) // (minutes * _MINUTE_NS), dtype=np.int64)
+    return (closes - 1) // (minutes * 60)
 
 
-def is_last(closes_ns: NDArray[np.int64], minutes: int) -> NDArray[np.bool_]:
+def ends_candle(closes: Seconds, minutes: int) -> NDArray[np.bool_]:
     """Tell whether each bar closes with its candle, so that it ends it by itself."""
-    return np.equal(closes_ns % (minutes * _MINUTE_NS), 0)
+    return np.equal(closes % (minutes * 60), 0)
 
 
 def candles_of(bars: pd.DataFrame, minutes: int) -> pd.DataFrame:
@@ -27,13 +36,12 @@ def candles_of(bars: pd.DataFrame, minutes: int) -> pd.DataFrame:
     The index is each candle's nominal close; `vwap` is left out.
     """
     if not len(bars):
-        return bars
-    closes_ns = _nanoseconds(pd.DatetimeIndex(bars.index))
-    numbers = candle_number(closes_ns, minutes)
-    starts = np.flatnonzero(np.append(True, np.diff(numbers)))
+        return bars[list(CANDLE_COLUMNS)]
+    numbers = candle_number(close_seconds(pd.DatetimeIndex(bars.index)), minutes)
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
     ends = np.append(starts[1:], len(bars)) - 1
-    columns = {name: bars[name].to_numpy(np.float64) for name in bars.columns}
-    closes = pd.to_datetime((numbers[starts] + 1) * minutes * _MINUTE_NS, utc=True)
+    columns = {name: bars[name].to_numpy(np.float64) for name in CANDLE_COLUMNS}
+    closes = pd.to_datetime((numbers[starts] + 1) * minutes * 60, unit="s", utc=True)
     return pd.DataFrame(
         {
             "open": columns["open"][starts],
@@ -47,13 +55,10 @@ def candles_of(bars: pd.DataFrame, minutes: int) -> pd.DataFrame:
     )
 
 
-def finished_at(closes: pd.DatetimeIndex, minutes: int) -> NDArray[np.int64]:
+def finished_at(closes: Seconds, minutes: int) -> Seconds:
     """Return at each bar the position of the newest finished candle; -1 before the first."""
-    closes_ns = _nanoseconds(closes)
-    numbers = candle_number(closes_ns, minutes)
-    position = np.cumsum(np.append(True, np.diff(numbers) != 0)[: len(numbers)]) - 1
-    return np.asarray(position - ~is_last(closes_ns, minutes), dtype=np.int64)
-
-
-def _nanoseconds(closes: pd.DatetimeIndex) -> NDArray[np.int64]:
-    return np.asarray(closes.as_unit("ns").asi8, dtype=np.int64)
+    if not len(closes):
+        return closes
+    numbers = candle_number(closes, minutes)
+    position = np.cumsum(np.diff(numbers, prepend=numbers[0] - 1) != 0) - 1
+    return position - ~ends_candle(closes, minutes)

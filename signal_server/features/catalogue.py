@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from signal_server.core.errors import NoHistoryError, SchemaMismatchError
+from signal_server.features.batch import NO_LEADERS, BatchIndicators
 from signal_server.features.calendar import CALENDAR
 from signal_server.features.feature import Feature
-from signal_server.features.indicators import NO_LEADERS, Indicators
 from signal_server.features.leaders import LEADERS
 from signal_server.features.momentum import MOMENTUM
 from signal_server.features.price_action import PRICE_ACTION
@@ -80,7 +80,7 @@ def compute_features(
             f"these features need the bars of {', '.join(missing)} too; backfill them first"
         )
     warmup = warmup_bars(names)
-    indicators = Indicators(
+    indicators = BatchIndicators(
         bars, {symbol: _beside(bars, leaders[symbol], warmup) for symbol in leaders_of(names)}
     )
     columns = np.empty((len(names), len(bars)))
@@ -108,7 +108,7 @@ def schema_hash(names: Sequence[str]) -> str:
 
 def realized_volatility(bars: pd.DataFrame, window: int = 60) -> pd.Series:
     """Return the standard deviation of one-bar log returns over `window` bars; NaN before."""
-    return pd.Series(Indicators(bars).volatility(window), index=bars.index)
+    return pd.Series(BatchIndicators(bars).volatility(window), index=bars.index)
 
 
 def _beside(bars: pd.DataFrame, leader: pd.DataFrame, warmup: int) -> pd.DataFrame:

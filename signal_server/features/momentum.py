@@ -1,7 +1,7 @@
 """Momentum: how fast and how far the price has moved."""
 
 from signal_server.features.feature import Feature, Group
-from signal_server.features.indicators import wilder_warmup_bars
+from signal_server.features.warmup import wilder_warmup_bars
 
 _STOCHASTIC_WARMUP = 14 + 2 + 2
 _RANGE = ("high", "low", "close")

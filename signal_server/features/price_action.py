@@ -3,7 +3,7 @@
 import numpy as np
 
 from signal_server.features.feature import Feature, Group
-from signal_server.features.windows import before, ratio
+from signal_server.features.windows import ratio
 
 _OHLC = ("open", "high", "low", "close")
 _RANGE = ("high", "low", "close")
@@ -60,7 +60,7 @@ PRICE_ACTION = (
         "open over the close before, minus 1",
         ("open", "close"),
         2,
-        lambda of: of.open / before(of.close, 1) - 1,
+        lambda of: of.open / of.before("close", 1) - 1,
     ),
     Feature(
         "spread_ratio_20",

@@ -6,7 +6,7 @@ from signal_server.features.feature import Feature, Group
 from signal_server.features.indicators import Indicators
 from signal_server.features.price_action import range_position
 from signal_server.features.volume import signed_volume, volume_ratio
-from signal_server.features.windows import Array, before, ratio
+from signal_server.features.windows import Array, ratio
 
 VOLATILITY_BARS = 240
 """Over how many bars the volatility is taken that moves are counted in."""
@@ -16,7 +16,7 @@ def scaled_return(length: int, group: Group) -> Feature:
     """Return the feature: the move over `length` bars in units of its own volatility."""
 
     def compute(of: Indicators) -> Array:
-        move = np.log(of.close / before(of.close, length))
+        move = np.log(of.close / of.before("close", length))
         return ratio(move, of.volatility(VOLATILITY_BARS) * length**0.5, 0.0)
 
     return Feature(

@@ -1,7 +1,6 @@
 """The six features of the direction profiles; RSI 14 and the volume ratio are indicators too."""
 
 from signal_server.features.feature import Feature, Group
-from signal_server.features.windows import before
 
 SIX_NAMES = (
     "return_5",
@@ -20,7 +19,7 @@ def _return(length: int) -> Feature:
         f"close over the close {length} bars before, minus 1",
         ("close",),
         length + 1,
-        lambda of: of.close / before(of.close, length) - 1,
+        lambda of: of.close / of.before("close", length) - 1,
     )
 
 

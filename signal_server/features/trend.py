@@ -1,12 +1,17 @@
 """Trend: where the price stands to its averages, and how directed its moves are."""
 
-from signal_server.features.feature import Feature, Group
-from signal_server.features.indicators import Indicators, ema_warmup_bars, wilder_warmup_bars
-from signal_server.features.windows import Array, before
+from signal_server.features.feature import Compute, Feature, Group
+from signal_server.features.indicators import Indicators
+from signal_server.features.warmup import ema_warmup_bars, wilder_warmup_bars
+from signal_server.features.windows import Array
 
 _MACD_WARMUP = ema_warmup_bars(26) + ema_warmup_bars(9)
 _ADX_WARMUP = wilder_warmup_bars(14, twice=True)
 _RANGE = ("high", "low", "close")
+
+
+def _ema(of: Indicators, length: int) -> str:
+    return of.define(f"ema_{length}", lambda of: of.ema(length))
 
 
 def _distance(length: int) -> Feature:
@@ -27,7 +32,7 @@ def _slope(length: int) -> Feature:
         f"change of the {length}-bar EMA over 3 bars",
         ("close",),
         ema_warmup_bars(length) + 3,
-        lambda of: of.ema(length) / before(of.ema(length), 3) - 1,
+        lambda of: of.ema(length) / of.before(_ema(of, length), 3) - 1,
     )
 
 
@@ -42,10 +47,7 @@ def _cross(fast: int, slow: int) -> Feature:
     )
 
 
-def _macd(name: str, part: int, meaning: str) -> Feature:
-    def compute(of: Indicators) -> Array:
-        return of.macd(part) / of.close
-
+def _macd(name: str, compute: Compute, meaning: str) -> Feature:
     return Feature(name, Group.TREND, meaning, ("close",), _MACD_WARMUP, compute)
 
 
@@ -65,9 +67,17 @@ TREND = (
     _slope(9),
     _slope(21),
     _slope(50),
-    _macd("macd", 0, "MACD line 12/26 as a share of the close"),
-    _macd("macd_signal", 2, "9-bar EMA of the MACD line, as a share of the close"),
-    _macd("macd_histogram", 1, "MACD line minus its signal, as a share of the close"),
+    _macd("macd", lambda of: of.macd_line / of.close, "MACD line 12/26 as a share of the close"),
+    _macd(
+        "macd_signal",
+        lambda of: of.macd_signal() / of.close,
+        "9-bar EMA of the MACD line, as a share of the close",
+    ),
+    _macd(
+        "macd_histogram",
+        lambda of: (of.macd_line - of.macd_signal()) / of.close,
+        "MACD line minus its signal, as a share of the close",
+    ),
     Feature(
         "adx_14",
         Group.TREND,

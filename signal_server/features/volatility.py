@@ -1,7 +1,8 @@
 """Volatility: how much the price moves, whichever way."""
 
 from signal_server.features.feature import Feature, Group
-from signal_server.features.indicators import Indicators, wilder_warmup_bars
+from signal_server.features.indicators import Indicators
+from signal_server.features.warmup import wilder_warmup_bars
 from signal_server.features.windows import Array, ratio
 
 _RANGE = ("high", "low", "close")

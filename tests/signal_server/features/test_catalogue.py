@@ -237,8 +237,8 @@ def test_a_leader_without_a_bar_of_the_same_close_gives_no_value(bars: pd.DataFr
 
 def test_rows_are_whole_where_own_and_leaders_history_is() -> None:
     bars, names = random_bars(400), ["btc_scaled_return_5"]
-    holed = bars.drop(bars.index[[300, *range(350, 360)]])
+    holed = bars.drop(bars.index[[300, *range(350, 365)]])
     whole = whole_rows(pd.DatetimeIndex(bars.index), names, {"BTC-USD": holed}, 60)
     assert whole[241:300].all()
     assert not whole[:241].any()
-    assert not whole[[300, *range(350, 370)]].any()
+    assert not whole[[300, *range(350, 375)]].any()

@@ -1,0 +1,123 @@
+"""The batch engine: all bars of one symbol, one value a bar."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import talib
+from numpy.typing import NDArray
+
+from signal_server.core.errors import NoHistoryError
+from signal_server.features.candles import Seconds, candles_of, close_seconds, finished_at
+from signal_server.features.indicators import Indicators
+from signal_server.features.windows import Array, Ladder, before, rolling_deviation
+
+if TYPE_CHECKING:
+    from signal_server.features.feature import Feature
+
+NO_LEADERS: Mapping[str, pd.DataFrame] = MappingProxyType({})
+
+
+class BatchIndicators(Indicators):
+    """Indicators over one symbol's bar frame; arrays are as long as the bars."""
+
+    def __init__(
+        self, bars: pd.DataFrame, leaders: Mapping[str, pd.DataFrame] = NO_LEADERS
+    ) -> None:
+        """Take the bars, and those of the symbols that they are compared with."""
+        super().__init__()
+        self._bars = bars
+        self._leaders = leaders
+        self._others: dict[object, BatchIndicators] = {}
+        self._positions: dict[str, NDArray[np.int64]] = {}
+        self._ladders: dict[tuple[str, str], Ladder] = {}
+
+    def column(self, name: str) -> Array:
+        """Return the bars' column `name`."""
+        return self._bars[name].to_numpy(dtype="float64")
+
+    def before(self, name: str, bars: int) -> Array:
+        """Return the values shifted by `bars`."""
+        return self.once(("before", name, bars), lambda: before(self.named(name), bars))
+
+    def total(self, name: str, length: int) -> Array:
+        """Return the rolling sum."""
+        return self.once(("total", name, length), lambda: self.sums(name).window(length))
+
+    def maximum(self, name: str, length: int) -> Array:
+        """Return the rolling maximum."""
+        return self.once(("maximum", name, length), lambda: self.maxima(name).window(length))
+
+    def deviation(self, name: str, length: int, freedom: int = 1) -> Array:
+        """Return the rolling standard deviation."""
+        key = ("deviation", name, length, freedom)
+        return self.once(key, lambda: rolling_deviation(self.named(name), length, freedom))
+
+    def average(self, name: str, span: int) -> Array:
+        """Return the exponential average, begun with the mean of the first `span` values."""
+        return self.once(("average", name, span), lambda: _average(self.named(name), span))
+
+    def value(self, feature: "Feature") -> Array:
+        """Return the feature, NaN in the first bars, within its warm-up."""
+
+        def compute() -> Array:
+            column = np.full(len(self._bars), np.nan)
+            warm = slice(feature.warmup_bars - 1, None)
+            column[warm] = feature.compute(self)[warm]
+            return column
+
+        return self.once(("value", feature.name), compute)
+
+    def leader(self, symbol: str, feature: "Feature") -> Array:
+        """Return the leader's feature at the bars' closes; raise `NoHistoryError` without bars."""
+        if symbol not in self._leaders:
+            raise NoHistoryError(f"{feature.name} of {symbol} is needed; give the bars of {symbol}")
+        if symbol not in self._others:
+            self._others[symbol] = BatchIndicators(self._leaders[symbol])
+        values = np.append(self._others[symbol].value(feature), np.nan)
+        return values[self._found(symbol)]
+
+    def candles(self, minutes: int, feature: "Feature") -> Array:
+        """Return at each bar the feature of the newest candle that is finished by then."""
+        if minutes not in self._others:
+            self._others[minutes] = BatchIndicators(candles_of(self._bars, minutes))
+        values = np.append(np.nan, self._others[minutes].value(feature))
+        return values[finished_at(self._seconds, minutes) + 1]
+
+    def phase(self, period_s: int, start_s: int = 0) -> Array:
+        """Return how far each close is into its period."""
+        return (self._seconds - start_s) % period_s / period_s
+
+    def sums(self, name: str) -> Ladder:
+        """Return the windows of sums of the array called `name`."""
+        return self._ladder("add", name)
+
+    def maxima(self, name: str) -> Ladder:
+        """Return the windows of maxima of the array called `name`."""
+        return self._ladder("maximum", name)
+
+    def _ladder(self, combine: str, name: str) -> Ladder:
+        key = (combine, name)
+        if key not in self._ladders:
+            self._ladders[key] = Ladder(getattr(np, combine), self.named(name))
+        return self._ladders[key]
+
+    def _found(self, symbol: str) -> NDArray[np.int64]:
+        """Return the position of the leader's bar of each close; -1 if it has none."""
+        if symbol not in self._positions:
+            bars = self._leaders[symbol]
+            self._positions[symbol] = bars.index.get_indexer(self._bars.index)
+        return self._positions[symbol]
+
+    @cached_property
+    def _seconds(self) -> Seconds:
+        return close_seconds(pd.DatetimeIndex(self._bars.index))
+
+
+def _average(values: Array, span: int) -> Array:
+    if len(values) <= span:
+        return np.full(len(values), np.nan)
+    return np.asarray(talib.EMA(values, span), dtype=np.float64)
