@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 
 from signal_server.core.config import LabelConfig, LabelKind
 from signal_server.core.domain import Direction
-from signal_server.labels import classes, make_labels
+from signal_server.features.catalogue import realized_volatility
+from signal_server.labels import classes, make_labels, threshold_bps
 
 TWO_MINUTES_UP = LabelConfig(kind=LabelKind.DIRECTION, horizon_s=120)
 TREND = LabelConfig(kind=LabelKind.TREND, horizon_s=60, threshold_bps=20)
+SCALED = LabelConfig(
+    kind=LabelKind.TREND, horizon_s=240, threshold_bps=20, threshold_volatility=0.5
+)
 
 
 def bars(closes: list[float], minutes: list[int] | None = None) -> pd.DataFrame:
@@ -50,9 +54,33 @@ def test_a_trend_must_exceed_its_threshold(after: float, expected: float) -> Non
     assert make_labels(bars([100.0, after]), TREND, 60)["label"].iloc[0] == expected
 
 
+def test_a_scaled_threshold_is_a_share_of_the_usual_move_over_the_horizon() -> None:
+    # 30 bps a bar lead to expect 60 bps in four bars.
+    assert threshold_bps(SCALED, 30e-4, 60) == pytest.approx(30.0)
+    assert threshold_bps(SCALED, 1e-4, 60) == 20.0
+    assert np.isnan(threshold_bps(SCALED, float("nan"), 60))
+    assert threshold_bps(TREND, float("nan"), 60) == 20.0
+    assert threshold_bps(TWO_MINUTES_UP, 30e-4, 60) == 0.0
+
+
+def test_a_scaled_trend_compares_each_move_with_its_own_threshold() -> None:
+    rng = np.random.default_rng(4)
+    spread = np.repeat([2e-4, 30e-4], 300)
+    frame = bars(list(100 * np.exp(np.cumsum(rng.normal(0, 1, 600) * spread))))
+    labels = make_labels(frame, SCALED, 60)
+    threshold = threshold_bps(SCALED, realized_volatility(frame).to_numpy(), 60) / 1e4
+    known = labels["label"].notna().to_numpy()
+    assert known.tolist() == [60 <= row < 596 for row in range(600)]
+    up = labels["forward_return"].to_numpy() > threshold
+    down = labels["forward_return"].to_numpy() < -threshold
+    np.testing.assert_array_equal(labels["label"][known], (1.0 + up - down)[known])
+    assert 0.2 < (labels["label"][known][300:] == 1.0).mean() < 0.6
+
+
 def test_classes_are_named_in_the_order_of_their_index() -> None:
     assert classes(LabelKind.DIRECTION) == (Direction.DOWN, Direction.UP)
-    assert classes(LabelKind.TREND) == (Direction.DOWN, Direction.FLAT, Direction.UP)
+    for kind in (LabelKind.TREND, LabelKind.TRIPLE_BARRIER):
+        assert classes(kind) == (Direction.DOWN, Direction.FLAT, Direction.UP)
 
 
 def test_no_bars_give_no_labels() -> None:
@@ -62,7 +90,7 @@ def test_no_bars_give_no_labels() -> None:
 @given(
     closes=st.lists(st.floats(1, 100), min_size=4, max_size=30),
     cut=st.integers(1, 29),
-    label=st.sampled_from([TWO_MINUTES_UP, TREND]),
+    label=st.sampled_from([TWO_MINUTES_UP, TREND, SCALED]),
 )
 def test_more_bars_change_only_what_was_unknown(
     closes: list[float], cut: int, label: LabelConfig
@@ -71,4 +99,5 @@ def test_more_bars_change_only_what_was_unknown(
     part = make_labels(bars(closes[:cut]), label, 60)
     known = part["label"].notna().to_numpy()
     np.testing.assert_array_equal(whole["label"].iloc[: len(part)][known], part["label"][known])
-    assert (part["known_at"][~known] > part.index[-1]).all()
+    unknown = part["forward_return"].isna().to_numpy()
+    assert (part["known_at"][unknown] > part.index[-1]).all()
