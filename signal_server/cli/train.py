@@ -36,13 +36,22 @@ def command(
     The printed results are those of the test part.
     """
     from signal_server.cli.screen import make_console, progress_bars
+    from signal_server.core.costs import Costs
     from signal_server.market.store import BarStore
     from signal_server.training.registry import ModelRegistry
     from signal_server.training.train import TrainingSpec, train
 
     settings = session.settings
     name = profile or settings.serving.profile
-    spec = TrainingSpec(name, session.profile(name), settings.training, settings.bar_seconds)
+    spec = TrainingSpec(
+        name,
+        session.profile(name),
+        settings.training,
+        settings.bar_seconds,
+        round_trip_bps=Costs(
+            settings.backtest.fee_bps, settings.backtest.slippage_bps
+        ).round_trip_bps,
+    )
     store = BarStore(settings.bars_dir, settings.bar_seconds)
     bars = _read(store, symbols, (start, end))
     with progress_bars() as report:

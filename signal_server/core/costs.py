@@ -17,6 +17,11 @@ class Costs:
         """The fee as a share of the order's value."""
         return self.fee_bps / BPS
 
+    @property
+    def round_trip_bps(self) -> float:
+        """What buying and selling cost together, about, in basis points of the position."""
+        return 2 * (self.fee_bps + self.slippage_bps)
+
     def buy_price(self, market_price: float) -> float:
         """Return the price paid when the market shows `market_price`."""
         return market_price * (1 + self.slippage_bps / BPS)

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
-from signal_server.training.bootstrap import Interval
-from signal_server.training.validation import ConfidenceBin, Validation
+from signal_server.training.bootstrap import Estimate, Interval
+from signal_server.training.confidence import ConfidenceBin
+from signal_server.training.profit import Selection
+from signal_server.training.validation import RivalResult, Validation
+from signal_server.training.verdict import MIN_ACCURACY, MIN_CONFIDENCE, MIN_TRADES
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,7 @@ class SummaryLine:
 
 
 def describe(validation: Validation) -> tuple[SummaryLine, ...]:
-    """Return the lines of a table: rows, accuracy, probabilities, then the confidence bins.
+    """Return the lines of a table: rows, accuracy, baselines, probabilities, confidence, money.
 
     The verdict's sentence is not among them; it is `validation.sentence`.
     """
@@ -27,8 +30,13 @@ def describe(validation: Validation) -> tuple[SummaryLine, ...]:
             f"they overlap: about {validation.independent_rows:,} independent",
         ),
         *_accuracy_lines(validation),
+        *(_rival_line(rival) for rival in validation.rivals),
+        _significance_line(validation),
         *_probability_lines(validation),
+        *_ranking_lines(validation),
         *(_bin_line(found) for found in validation.confidence_bins),
+        *_confident_lines(validation),
+        *(line for found in validation.selections for line in _money_lines(found, validation)),
     )
 
 
@@ -57,8 +65,27 @@ def _accuracy_lines(validation: Validation) -> tuple[SummaryLine, ...]:
     return tuple(lines)
 
 
+def _rival_line(rival: RivalResult) -> SummaryLine:
+    gain = rival.accuracy_gain
+    value = f"{gain.value:+.2%} ({gain.interval.low:+.2%} to {gain.interval.high:+.2%})"
+    beside = f"it gets {rival.accuracy:.2%}"
+    if rival.log_loss is not None and rival.log_loss_gain is not None:
+        beside += f", log-loss {rival.log_loss:.5f}, gain {_signed(rival.log_loss_gain, 5)}"
+    return SummaryLine(f"accuracy gained on {rival.name}", value, beside)
+
+
+def _significance_line(validation: Validation) -> SummaryLine:
+    found = validation.significance
+    return SummaryLine(
+        "labels shuffled in blocks do as well",
+        f"p {found.accuracy_p:.3f} accuracy, p {found.log_loss_p:.3f} log-loss",
+        f"{found.shuffles:,} shuffles of {found.blocks:,} blocks",
+    )
+
+
 def _probability_lines(validation: Validation) -> tuple[SummaryLine, ...]:
     gain = validation.log_loss_gain_interval
+    chosen = ", ".join(f"{one.kind} {one.log_loss:.5f}" for one in validation.candidates)
     return (
         SummaryLine(
             "log-loss",
@@ -75,20 +102,86 @@ def _probability_lines(validation: Validation) -> tuple[SummaryLine, ...]:
             "Brier score", f"{validation.brier:.4f}", f"base rate {validation.base_rate_brier:.4f}"
         ),
         SummaryLine("calibration error", f"{validation.calibration_error:.2%}", "perfect 0%"),
+        *([SummaryLine("calibrations tried, log-loss", chosen, "")] if chosen else []),
         SummaryLine(
             f"most confident tenth, from {validation.top_tenth.low:.1%}",
-            f"{validation.top_tenth.accuracy:.2%}",
+            f"{validation.top_tenth.accuracy:.2%} ({_percents(validation.top_tenth.interval)})",
             _counts(validation.top_tenth),
         ),
     )
 
 
+def _ranking_lines(validation: Validation) -> tuple[SummaryLine, ...]:
+    lines = []
+    if validation.auc is not None:
+        lines.append(SummaryLine("AUC, up against down", _plain(validation.auc, 4), "chance 0.5"))
+    if validation.confidence_rank is not None:
+        lines.append(
+            SummaryLine(
+                "Spearman of confidence and right",
+                _signed(validation.confidence_rank, 4),
+                "chance 0",
+            )
+        )
+    return tuple(lines)
+
+
 def _bin_line(found: ConfidenceBin) -> SummaryLine:
     return SummaryLine(
         f"confidence {found.low:.0%} to {found.high:.0%}",
-        f"{found.accuracy:.2%}",
+        f"{found.accuracy:.2%} ({_percents(found.interval)})",
         _counts(found),
     )
+
+
+def _confident_lines(validation: Validation) -> tuple[SummaryLine, ...]:
+    what = f"up or down at {MIN_CONFIDENCE:.2f} and above"
+    asked = f"asked for: over {MIN_ACCURACY:.0%} in {MIN_TRADES} trades"
+    if validation.confident is None:
+        return (SummaryLine(what, "no call", asked),)
+    accuracy, trades = validation.confident.accuracy, validation.confident.trades
+    value = f"{accuracy.value:.2%} ({_percents(accuracy.interval)}), {trades:,} trades"
+    return (SummaryLine(what, value, asked),)
+
+
+def _money_lines(found: Selection, validation: Validation) -> tuple[SummaryLine, ...]:
+    which = "confidence" if found.top_share is None else f"top {found.top_share:.0%},"
+    name = f"{which} from {found.min_confidence:.3f}"
+    lines = []
+    if found.move_bps is not None:
+        lines.append(
+            SummaryLine(
+                f"{name}: move the called way",
+                f"{_signed(found.move_bps, 1)} bps",
+                f"{found.calls:,} calls, {found.accuracy:.2%} right",
+            )
+        )
+    if found.net_bps is not None:
+        lines.append(
+            SummaryLine(
+                f"{name}: a buy {_after_costs(found, validation)}",
+                f"{_signed(found.net_bps, 1)} bps",
+                f"{found.buys:,} buys, {found.trades:,} one after another",
+            )
+        )
+    if found.sharpe is not None:
+        sharpe = found.sharpe
+        lines.append(
+            SummaryLine(
+                f"{name}: Sharpe ratio a {sharpe.period_s // 86_400} d period",
+                f"{sharpe.ratio:+.3f}, above 0 with {sharpe.probabilistic:.1%}",
+                f"above the best of {sharpe.trials} trials, {sharpe.benchmark:.3f}, with "
+                f"{sharpe.deflated:.1%}",
+            )
+        )
+    return tuple(lines)
+
+
+def _after_costs(found: Selection, validation: Validation) -> str:
+    if found.move_bps is None:
+        return "after costs"
+    costs = validation.costs_bps
+    return f"after costs of {costs:.0f} bps" if costs else "before costs"
 
 
 def _counts(found: ConfidenceBin) -> str:
@@ -100,3 +193,13 @@ def _counts(found: ConfidenceBin) -> str:
 
 def _percents(interval: Interval) -> str:
     return f"{interval.low:.2%} to {interval.high:.2%}"
+
+
+def _plain(found: Estimate, places: int) -> str:
+    low, high = found.interval.low, found.interval.high
+    return f"{found.value:.{places}f} ({low:.{places}f} to {high:.{places}f})"
+
+
+def _signed(found: Estimate, places: int) -> str:
+    low, high = found.interval.low, found.interval.high
+    return f"{found.value:+.{places}f} ({low:+.{places}f} to {high:+.{places}f})"

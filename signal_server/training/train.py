@@ -12,15 +12,17 @@ from signal_server import __version__
 from signal_server.core.config import ProfileConfig, TrainingConfig
 from signal_server.features.catalogue import feature_names, schema_hash
 from signal_server.training.artifact import ModelCard, TrainedModel
+from signal_server.training.baselines import rivals_of
 from signal_server.training.calibration_choice import (
     CalibrationChoice,
     CalibrationRows,
     choose_calibration,
 )
 from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset, fingerprint
+from signal_server.training.evaluation import Evaluation, Outcomes
 from signal_server.training.model import FittedBooster, fit_booster, logits, open_booster
 from signal_server.training.splits import Part, Split, split_by_time, windows_of
-from signal_server.training.validation import Evaluation, Validation, validate
+from signal_server.training.validation import Validation, validate
 
 PACKAGES = ("xgboost", "numpy", "pandas", "pandas-ta", "TA-Lib")
 
@@ -30,12 +32,18 @@ Report = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpec:
-    """What to train: a named profile, how, and the length of the bars."""
+    """What to train: a named profile, how, and the length of the bars.
+
+    For the results: `round_trip_bps` is what buying and selling costs (0 shows them before
+    costs), and `trials` how many models were tried before this one was chosen, itself included.
+    """
 
     profile_name: str
     profile: ProfileConfig
     training: TrainingConfig
     bar_seconds: int
+    round_trip_bps: float = 0.0
+    trials: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class Fit:
 
     booster: FittedBooster
     calibration: CalibrationChoice
+    train: Part
 
 
 def train(
@@ -106,11 +115,11 @@ def fit_model(dataset: Dataset, split: Split, spec: TrainingSpec, report: Report
         spec.training.seed,
     )
     report("calibration", 1.0)
-    return Fit(booster, calibration)
+    return Fit(booster, calibration, split.train)
 
 
 def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Validation:
-    """Measure a fit on the rows of `part`."""
+    """Measure a fit on the rows of `part`, beside baselines fitted on its train part."""
     return validate(
         Evaluation(
             classes=dataset.classes,
@@ -119,6 +128,10 @@ def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Vali
             time=dataset.time[part.rows],
             horizon_s=spec.profile.label.horizon_s,
             seed=spec.training.seed,
+            outcomes=Outcomes.of(dataset, part.rows, spec.profile.label, spec.round_trip_bps),
+            rivals=rivals_of(dataset, fit.train.rows, part.rows),
+            candidates=fit.calibration.candidates,
+            trials=spec.trials,
         )
     )
 

@@ -1,26 +1,41 @@
 """How good a model is on rows it has never seen, beside what needs no model."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from signal_server.core.domain import Direction
 from signal_server.training.bootstrap import (
+    Estimate,
     Interval,
+    Resampling,
     independent_rows,
-    mean_interval,
     time_blocks,
 )
-from signal_server.training.verdict import Accuracy, Verdict, judge, sentence
-
-CONFIDENCE_EDGES = (
-    0.0, 0.40, 0.45, 0.50, 0.52, 0.54, 0.56, 0.58, 0.60, 0.65, 0.70, 0.80, 1.0,
-)  # fmt: skip
-ECE_BINS = 10
-_TINY = 1e-15
+from signal_server.training.calibration_choice import Candidate
+from signal_server.training.confidence import ConfidenceBin, confidence_bins, top_tenth
+from signal_server.training.evaluation import Evaluation, Rival
+from signal_server.training.metrics import (
+    auc_terms,
+    brier_scores,
+    calibration_error,
+    log_losses,
+    rank_correlation_terms,
+)
+from signal_server.training.periods import Period, accuracy_over_time
+from signal_server.training.profit import Selection, selections
+from signal_server.training.significance import Significance, significance
+from signal_server.training.verdict import (
+    MIN_CONFIDENCE,
+    Accuracy,
+    ConfidentCalls,
+    Finding,
+    Verdict,
+    find,
+    judge,
+    sentence,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +48,17 @@ class ClassShare:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfidenceBin:
-    """Test rows whose confidence lies in [`low`, `high`); the last bin includes 1.
+class RivalResult:
+    """A baseline on the same rows, and what the model gains on it, in paired rows.
 
-    `independent_rows` counts the horizons that hold such a row: neighbours share an outcome.
+    `log_loss` and its gain, in nats, are None where the baseline has no probabilities.
     """
 
-    low: float
-    high: float
-    rows: int
-    independent_rows: int
-    mean_confidence: float
+    name: str
     accuracy: float
+    accuracy_gain: Estimate
+    log_loss: float | None
+    log_loss_gain: Estimate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,10 @@ class Validation:
     `log_loss_gain` (base rate minus model) lies above 0 when the model knows something.
     `direction` is whether the likelier of UP and DOWN was right on the rows that moved so (known
     only with hindsight); it equals the accuracy where there is no FLAT, and is None if none moved.
+    `auc` is that of the same choice, 0.5 for chance; `confidence_rank` is Spearman's correlation
+    of confidence and being right, 0 for chance; None where there is nothing to rank.
+    `confident` are the calls that the verdict rests on. `selections` needs outcomes, `costs_bps`
+    is the round trip's share of them. `candidates` are the calibrations that were chosen among.
     Intervals are 95%, by a bootstrap over blocks of time.
     """
 
@@ -67,6 +85,7 @@ class Validation:
     accuracy_interval: Interval
     majority_rate: float
     direction: Accuracy | None
+    auc: Estimate | None
     top_tenth: ConfidenceBin
     log_loss: float
     chance_log_loss: float
@@ -75,7 +94,16 @@ class Validation:
     brier: float
     base_rate_brier: float
     calibration_error: float
+    confidence_rank: Estimate | None
     confidence_bins: tuple[ConfidenceBin, ...]
+    confident: ConfidentCalls | None
+    significance: Significance
+    rivals: tuple[RivalResult, ...]
+    selections: tuple[Selection, ...]
+    costs_bps: float | None
+    over_time: tuple[Period, ...]
+    candidates: tuple[Candidate, ...]
+    finding: Finding
     verdict: Verdict
     sentence: str
 
@@ -85,150 +113,149 @@ class Validation:
         return self.base_rate_log_loss - self.log_loss
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What is validated: probabilities (rows, classes), labels as class indices, bar closes."""
-
-    classes: tuple[Direction, ...]
-    probabilities: NDArray[np.float64]
-    labels: NDArray[np.int8]
-    time: pd.DatetimeIndex
-    horizon_s: int
-    seed: int
-
-
 def validate(evaluation: Evaluation) -> Validation:
     """Measure calibrated probabilities against what happened. `evaluation` holds >= 1 row."""
     scores = _Scores.of(evaluation)
     every = np.ones(len(evaluation.labels), dtype=np.bool_)
-    overall = _accuracy(evaluation, scores.correct, every)
-    direction = _direction(evaluation)
-    blocks = time_blocks(evaluation.time, evaluation.horizon_s)
-    gain = mean_interval(scores.base_loss - scores.loss, blocks, evaluation.seed)
-    verdict = judge(overall, direction, gain)
+    overall = _accuracy(evaluation, scores.correct, scores.resampling, every)
+    direction = _direction(evaluation, scores.resampling)
+    confident = _confident(evaluation, scores)
+    gain = scores.resampling.mean(scores.base_loss - scores.loss).interval
+    finding = find(overall, direction, gain)
     return Validation(
         rows=len(evaluation.labels),
         independent_rows=overall.independent_rows,
-        class_shares=_class_shares(evaluation.classes, scores),
+        class_shares=_class_shares(evaluation, scores),
         accuracy=overall.value,
         accuracy_interval=overall.interval,
         majority_rate=overall.majority_rate,
         direction=direction,
-        top_tenth=_top_tenth(evaluation, scores),
+        auc=_auc(evaluation, scores.resampling),
+        top_tenth=top_tenth(evaluation, scores.correct, scores.resampling),
         log_loss=float(scores.loss.mean()),
         chance_log_loss=float(np.log(len(evaluation.classes))),
         base_rate_log_loss=float(scores.base_loss.mean()),
         log_loss_gain_interval=gain,
-        brier=_brier(evaluation.probabilities, evaluation.labels),
-        base_rate_brier=_brier(scores.actual_shares[np.newaxis], evaluation.labels),
-        calibration_error=_calibration_error(scores),
-        confidence_bins=_confidence_bins(evaluation, scores),
-        verdict=verdict,
-        sentence=sentence(verdict, overall, direction),
+        brier=float(brier_scores(evaluation.probabilities, evaluation.labels).mean()),
+        base_rate_brier=float(brier_scores(scores.shares[np.newaxis], evaluation.labels).mean()),
+        calibration_error=calibration_error(evaluation.confidence, scores.correct),
+        confidence_rank=_confidence_rank(evaluation, scores),
+        confidence_bins=confidence_bins(evaluation, scores.correct, scores.resampling),
+        confident=confident,
+        significance=significance(evaluation),
+        rivals=tuple(_against(rival, evaluation, scores) for rival in evaluation.rivals),
+        selections=selections(evaluation, scores.resampling),
+        costs_bps=None if evaluation.outcomes is None else evaluation.outcomes.costs_bps,
+        over_time=accuracy_over_time(evaluation, scores.correct, scores.resampling),
+        candidates=evaluation.candidates,
+        finding=finding,
+        verdict=judge(finding, confident),
+        sentence=sentence(finding, overall, direction, confident),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Scores:
-    """Row by row: confidence, whether it was right, its loss and the base rate's."""
+    """Row by row: whether it was right, its loss and the base rate's; the classes' shares."""
 
-    confidence: NDArray[np.float64]
     correct: NDArray[np.float64]
     loss: NDArray[np.float64]
     base_loss: NDArray[np.float64]
-    actual_shares: NDArray[np.float64]
-    predicted_shares: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    resampling: Resampling
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "_Scores":
-        labels = evaluation.labels.astype(np.int64)
-        predicted = evaluation.probabilities.argmax(axis=1)
-        chosen = evaluation.probabilities[np.arange(len(labels)), labels]
-        count = len(evaluation.classes)
-        shares = np.bincount(labels, minlength=count) / len(labels)
+        labels = evaluation.labels
+        shares = np.bincount(labels, minlength=len(evaluation.classes)) / len(labels)
+        blocks = time_blocks(evaluation.time, evaluation.horizon_s)
         return cls(
-            confidence=evaluation.probabilities.max(axis=1),
-            correct=(predicted == labels).astype(np.float64),
-            loss=-np.log(np.maximum(chosen, _TINY)),
-            base_loss=-np.log(shares[labels]),
-            actual_shares=shares,
-            predicted_shares=np.bincount(predicted, minlength=count) / len(labels),
+            correct=(evaluation.predicted == labels).astype(np.float64),
+            loss=log_losses(evaluation.probabilities, labels),
+            base_loss=-np.log(shares[labels.astype(np.int64)]),
+            shares=shares,
+            resampling=Resampling.of(blocks, evaluation.seed),
         )
 
 
 def _accuracy(
-    evaluation: Evaluation, correct: NDArray[np.float64], inside: NDArray[np.bool_]
+    evaluation: Evaluation,
+    correct: NDArray[np.float64],
+    resampling: Resampling,
+    inside: NDArray[np.bool_],
 ) -> Accuracy:
     """Measure `correct` on the rows `inside`, of which there is at least one."""
-    time, labels = evaluation.time[inside], evaluation.labels[inside]
-    blocks = time_blocks(time, evaluation.horizon_s)
+    measured = resampling.mean(correct, inside)
+    labels = evaluation.labels[inside]
     return Accuracy(
         rows=len(labels),
-        independent_rows=independent_rows(time, evaluation.horizon_s),
-        value=float(correct[inside].mean()),
-        interval=mean_interval(correct[inside], blocks, evaluation.seed),
+        independent_rows=independent_rows(evaluation.time[inside], evaluation.horizon_s),
+        value=measured.value,
+        interval=measured.interval,
         majority_rate=float(np.bincount(labels).max() / len(labels)),
     )
 
 
-def _direction(evaluation: Evaluation) -> Accuracy | None:
-    down, up = (evaluation.classes.index(side) for side in (Direction.DOWN, Direction.UP))
-    moved = (evaluation.labels == up) | (evaluation.labels == down)
+def _direction(evaluation: Evaluation, resampling: Resampling) -> Accuracy | None:
+    moved, lean = _moved(evaluation), _lean(evaluation)
     if not moved.any():
         return None
-    likelier_up = evaluation.probabilities[:, up] > evaluation.probabilities[:, down]
-    correct = np.where(likelier_up, up, down) == evaluation.labels
-    return _accuracy(evaluation, correct.astype(np.float64), moved)
+    went_up = evaluation.labels == evaluation.classes.index(Direction.UP)
+    correct = ((lean > 0) == went_up).astype(np.float64)
+    return _accuracy(evaluation, correct, resampling, moved)
 
 
-def _class_shares(classes: tuple[Direction, ...], scores: _Scores) -> tuple[ClassShare, ...]:
-    shares = zip(classes, scores.actual_shares, scores.predicted_shares, strict=True)
-    return tuple(ClassShare(name, float(actual), float(said)) for name, actual, said in shares)
+def _auc(evaluation: Evaluation, resampling: Resampling) -> Estimate | None:
+    moved = _moved(evaluation)
+    went_up = evaluation.labels == evaluation.classes.index(Direction.UP)
+    terms = auc_terms(_lean(evaluation)[moved], went_up[moved])
+    if terms is None:
+        return None
+    spread = np.zeros(len(moved))
+    spread[moved] = terms
+    return resampling.mean(spread, moved)
 
 
-def _confidence_bins(evaluation: Evaluation, scores: _Scores) -> tuple[ConfidenceBin, ...]:
-    bins = []
-    for low, high in pairwise(CONFIDENCE_EDGES):
-        last = high == CONFIDENCE_EDGES[-1]
-        inside = (scores.confidence >= low) & ((scores.confidence < high) | last)
-        if inside.any():
-            bins.append(_bin(evaluation, scores, inside, (low, high)))
-    return tuple(bins)
+def _moved(evaluation: Evaluation) -> NDArray[np.bool_]:
+    sides = [evaluation.classes.index(side) for side in (Direction.DOWN, Direction.UP)]
+    return np.isin(evaluation.labels, sides)
 
 
-def _top_tenth(evaluation: Evaluation, scores: _Scores) -> ConfidenceBin:
-    """Bin the most confident tenth of the rows, ties at its edge included."""
-    edge = float(np.quantile(scores.confidence, 0.9, method="higher"))
-    return _bin(evaluation, scores, scores.confidence >= edge, (edge, 1.0))
+def _lean(evaluation: Evaluation) -> NDArray[np.float64]:
+    """Return by how much UP is likelier than DOWN, as log odds of the two."""
+    down, up = (evaluation.classes.index(side) for side in (Direction.DOWN, Direction.UP))
+    chances = np.maximum(evaluation.probabilities, np.finfo(np.float64).tiny)
+    return np.asarray(np.log(chances[:, up] / chances[:, down]), dtype=np.float64)
 
 
-def _bin(
-    evaluation: Evaluation,
-    scores: _Scores,
-    inside: NDArray[np.bool_],
-    edges: tuple[float, float],
-) -> ConfidenceBin:
-    return ConfidenceBin(
-        low=edges[0],
-        high=edges[1],
-        rows=int(inside.sum()),
-        independent_rows=independent_rows(evaluation.time[inside], evaluation.horizon_s),
-        mean_confidence=float(scores.confidence[inside].mean()),
-        accuracy=float(scores.correct[inside].mean()),
+def _confident(evaluation: Evaluation, scores: _Scores) -> ConfidentCalls | None:
+    inside = (evaluation.confidence >= MIN_CONFIDENCE) & (evaluation.sides != 0)
+    if not inside.any():
+        return None
+    accuracy = _accuracy(evaluation, scores.correct, scores.resampling, inside)
+    return ConfidentCalls(accuracy, len(evaluation.trades(inside)))
+
+
+def _confidence_rank(evaluation: Evaluation, scores: _Scores) -> Estimate | None:
+    terms = rank_correlation_terms(evaluation.confidence, scores.correct > 0)
+    return None if terms is None else scores.resampling.mean(terms)
+
+
+def _against(rival: Rival, evaluation: Evaluation, scores: _Scores) -> RivalResult:
+    correct = (rival.predicted == evaluation.labels).astype(np.float64)
+    loss = None
+    if rival.probabilities is not None:
+        loss = log_losses(rival.probabilities, evaluation.labels)
+    return RivalResult(
+        name=rival.name,
+        accuracy=float(correct.mean()),
+        accuracy_gain=scores.resampling.mean(scores.correct - correct),
+        log_loss=None if loss is None else float(loss.mean()),
+        log_loss_gain=None if loss is None else scores.resampling.mean(loss - scores.loss),
     )
 
 
-def _brier(probabilities: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
-    """Return the mean over rows of the squared error summed over classes."""
-    outcome = np.eye(probabilities.shape[1])[labels.astype(np.int64)]
-    return float(((probabilities - outcome) ** 2).sum(axis=1).mean())
-
-
-def _calibration_error(scores: _Scores) -> float:
-    """Return the expected calibration error over ten bins of equally many rows."""
-    order = np.argsort(scores.confidence, kind="stable")
-    gaps = [
-        abs(float((scores.confidence[rows] - scores.correct[rows]).sum()))
-        for rows in np.array_split(order, ECE_BINS)
-    ]
-    return sum(gaps) / len(order)
+def _class_shares(evaluation: Evaluation, scores: _Scores) -> tuple[ClassShare, ...]:
+    said = np.bincount(evaluation.predicted, minlength=len(scores.shares)) / len(scores.loss)
+    shares = zip(evaluation.classes, scores.shares, said, strict=True)
+    return tuple(ClassShare(name, float(actual), float(found)) for name, actual, found in shares)

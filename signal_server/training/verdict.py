@@ -1,4 +1,4 @@
-"""What a test part lets one say, in one plain sentence."""
+"""What a test part lets one say: proceed, optimise and retry, or pivot, and on which numbers."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,15 +6,26 @@ from enum import StrEnum
 from signal_server.training.bootstrap import Interval
 
 MIN_INDEPENDENT_ROWS = 30
+MIN_CONFIDENCE = 0.60
+MIN_ACCURACY = 0.55
+MIN_TRADES = 100
 
 
 class Verdict(StrEnum):
-    """Kinds of outcome; the value opens the sentence."""
+    """What to do next, in the words of the specification."""
 
-    TOO_FEW = "Undecided, too few independent horizons"
-    NO_EDGE = "No edge"
-    PROBABILITIES = "No edge in direction, though the probabilities tell more than the base rate"
-    EDGE = "Edge before costs"
+    PROCEED = "PROCEED"
+    OPTIMISE = "OPTIMISE AND RETRY"
+    PIVOT = "PIVOT"
+
+
+class Finding(StrEnum):
+    """What all test rows together say; the value opens the verdict's reason."""
+
+    TOO_FEW = "undecided, too few independent horizons"
+    NO_EDGE = "no edge"
+    PROBABILITIES = "no edge in direction, though the probabilities tell more than the base rate"
+    EDGE = "edge before costs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +47,94 @@ class Accuracy:
         return self.interval.low > self.majority_rate
 
 
-def judge(overall: Accuracy, direction: Accuracy | None, log_loss_gain: Interval) -> Verdict:
-    """Return the verdict.
+@dataclass(frozen=True, slots=True)
+class ConfidentCalls:
+    """Calls of UP or DOWN at confidence >= 0.60, FLAT being no call to trade.
+
+    `trades` counts those that one position a symbol could take, one after another.
+    """
+
+    accuracy: Accuracy
+    trades: int
+
+    @property
+    def are_enough(self) -> bool:
+        """Return whether there are 100 trades, from 30 independent horizons at least."""
+        enough = self.accuracy.independent_rows >= MIN_INDEPENDENT_ROWS
+        return enough and self.trades >= MIN_TRADES
+
+    @property
+    def are_good(self) -> bool:
+        """Return whether the whole interval lies above 55% and above the majority rate."""
+        return self.accuracy.interval.low > max(MIN_ACCURACY, self.accuracy.majority_rate)
+
+
+def find(overall: Accuracy, direction: Accuracy | None, log_loss_gain: Interval) -> Finding:
+    """Return what all rows say.
 
     An edge needs both accuracies above their majority rates: a model of three classes can beat
     the majority by knowing when the price moves and nothing of where. `direction` is None when
     no test row moved.
     """
     if overall.independent_rows < MIN_INDEPENDENT_ROWS:
-        return Verdict.TOO_FEW
+        return Finding.TOO_FEW
     if overall.beats_majority and direction is not None and direction.beats_majority:
-        return Verdict.EDGE
-    return Verdict.PROBABILITIES if log_loss_gain.low > 0 else Verdict.NO_EDGE
+        return Finding.EDGE
+    return Finding.PROBABILITIES if log_loss_gain.low > 0 else Finding.NO_EDGE
 
 
-def sentence(verdict: Verdict, overall: Accuracy, direction: Accuracy | None) -> str:
+def judge(finding: Finding, confident: ConfidentCalls | None) -> Verdict:
+    """Return the verdict; `confident` is None when no row is confident enough.
+
+    Proceed when the confident calls are enough and good; pivot when nothing tells the model from
+    chance; in between, when it knows something but not enough or there are too few rows, optimise.
+    """
+    if confident is not None and confident.are_enough and confident.are_good:
+        return Verdict.PROCEED
+    return Verdict.PIVOT if finding is Finding.NO_EDGE else Verdict.OPTIMISE
+
+
+def sentence(
+    finding: Finding,
+    overall: Accuracy,
+    direction: Accuracy | None,
+    confident: ConfidentCalls | None,
+) -> str:
     """Say the verdict and the figures it rests on.
 
     `direction` is said too where it differs from `overall`: where there are rows without a move.
     """
-    text = f"{verdict.value}: {_compare('accuracy', overall)}"
+    verdict = judge(finding, confident)
+    text = f"{verdict.value}: {finding.value}; {_compare('accuracy', overall)}"
     if direction is not None and direction.rows < overall.rows:
         text += f"; {_compare('up or down, of the rows that moved,', direction)}"
-    return f"{text}."
+    return f"{text}; {_say_confident(confident)}."
+
+
+def _say_confident(confident: ConfidentCalls | None) -> str:
+    if confident is None:
+        return f"no call reaches confidence {MIN_CONFIDENCE:.2f}"
+    accuracy = confident.accuracy
+    text = (
+        f"at confidence {MIN_CONFIDENCE:.2f} and above {accuracy.value:.1%} right "
+        f"({_percents(accuracy.interval)}) in {confident.trades:,} trades"
+    )
+    if not confident.are_enough:
+        return f"{text}, too few: {MIN_TRADES} are asked for"
+    relation = "lies" if confident.are_good else "does not lie"
+    least = max(MIN_ACCURACY, accuracy.majority_rate)
+    return f"{text}, whose interval {relation} above {least:.1%}"
 
 
 def _compare(what: str, accuracy: Accuracy) -> str:
-    low, high = accuracy.interval.low, accuracy.interval.high
     return (
-        f"{what} {accuracy.value:.1%}, whose interval {low:.1%} to {high:.1%} "
+        f"{what} {accuracy.value:.1%}, whose interval {_percents(accuracy.interval)} "
         f"{_relation(accuracy)} the majority rate {accuracy.majority_rate:.1%}"
     )
+
+
+def _percents(interval: Interval) -> str:
+    return f"{interval.low:.1%} to {interval.high:.1%}"
 
 
 def _relation(accuracy: Accuracy) -> str:

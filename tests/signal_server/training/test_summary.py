@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from signal_server.core.domain import Direction
+from signal_server.training.evaluation import Evaluation
 from signal_server.training.summary import describe
-from signal_server.training.validation import Evaluation, Validation, validate
+from signal_server.training.validation import Validation, validate
 
 
 @pytest.fixture

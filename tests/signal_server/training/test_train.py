@@ -7,7 +7,7 @@ from signal_server.core.config import LabelKind
 from signal_server.core.domain import Direction
 from signal_server.training.splits import split_by_time
 from signal_server.training.train import evaluate, fit_model, train
-from signal_server.training.verdict import Verdict
+from signal_server.training.verdict import Finding
 
 
 def _fit_and_evaluate(dataset, spec):
@@ -32,14 +32,14 @@ def test_random_walks_give_no_edge_and_intervals_that_contain_the_majority_rate(
 ):
     spec = make_spec(horizon_s=900)
     results = [_fit_and_evaluate(make_dataset(seed=seed), spec) for seed in range(8)]
-    assert {result.verdict for result in results} == {Verdict.NO_EDGE}
+    assert {result.finding for result in results} == {Finding.NO_EDGE}
     assert sum(r.accuracy_interval.contains(r.majority_rate) for r in results) >= 7
     assert all(r.log_loss == pytest.approx(r.chance_log_loss, abs=0.01) for r in results)
 
 
 def test_planted_momentum_is_found(make_dataset, make_spec):
     result = _fit_and_evaluate(make_dataset(momentum=0.5), make_spec(horizon_s=900))
-    assert result.verdict is Verdict.EDGE
+    assert result.finding is Finding.EDGE
     assert result.accuracy > result.majority_rate + 0.05
     assert result.log_loss_gain_interval.low > 0
     assert result.top_tenth.accuracy > result.accuracy
@@ -93,7 +93,7 @@ def test_momentum_in_bars_is_found_through_the_real_features(make_bars, make_spe
         "ETH-USD": make_bars(momentum=0.6, count=8000, seed=2),
     }
     validation = _train(bars, make_spec(horizon_s=120, row_stride_bars=2)).card.validation
-    assert validation.verdict is Verdict.EDGE
+    assert validation.finding is Finding.EDGE
     assert validation.accuracy > 0.55
 
 
@@ -101,7 +101,7 @@ def test_a_random_walk_in_bars_has_no_edge(make_bars, make_spec):
     bars = {"BTC-USD": make_bars(count=8000), "ETH-USD": make_bars(count=8000, seed=2)}
     validation = _train(bars, make_spec(horizon_s=300, row_stride_bars=3)).card.validation
     assert validation.accuracy_interval.contains(validation.majority_rate)
-    assert validation.verdict is Verdict.NO_EDGE
+    assert validation.finding is Finding.NO_EDGE
 
 
 def test_a_trend_profile_has_three_classes(make_bars, make_spec):

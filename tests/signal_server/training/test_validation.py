@@ -14,8 +14,9 @@ from signal_server.training.bootstrap import (
     mean_interval,
     time_blocks,
 )
-from signal_server.training.validation import Evaluation, Validation, validate
-from signal_server.training.verdict import Accuracy, Verdict, judge
+from signal_server.training.evaluation import Evaluation
+from signal_server.training.validation import Validation, validate
+from signal_server.training.verdict import Accuracy, Finding, find
 
 TWO = (Direction.DOWN, Direction.UP)
 THREE = (Direction.DOWN, Direction.FLAT, Direction.UP)
@@ -140,8 +141,8 @@ def test_an_interval_is_repeatable_by_its_seed():
 def test_forecasts_that_know_nothing_get_no_edge():
     probabilities, labels = _overlapping_walk(0, rows=5000)
     result = validate(_evaluation(probabilities, labels, horizon_s=1800))
-    assert result.verdict is Verdict.NO_EDGE
-    assert result.sentence.startswith("No edge: accuracy")
+    assert result.finding is Finding.NO_EDGE
+    assert result.sentence.startswith("PIVOT: no edge; accuracy")
     assert "contains the majority rate" in result.sentence
 
 
@@ -150,7 +151,7 @@ def test_forecasts_that_know_something_get_an_edge():
     up = rng.uniform(0.3, 0.7, 5000)
     labels = (rng.random(5000) < up).astype(np.int8)
     result = validate(_evaluation(np.column_stack([1 - up, up]), labels))
-    assert result.verdict is Verdict.EDGE
+    assert result.finding is Finding.EDGE
     assert "lies above the majority rate" in result.sentence
     assert result.log_loss_gain_interval.low > 0
 
@@ -165,33 +166,33 @@ def test_knowing_when_the_price_moves_but_not_where_is_no_edge_in_direction():
     said[:, 2] = 1 - said[:, 0] - said[:, 1]
     result = validate(_evaluation(said, labels, classes=THREE))
     assert result.accuracy_interval.low > result.majority_rate
-    assert result.verdict is Verdict.PROBABILITIES
+    assert result.finding is Finding.PROBABILITIES
     assert "of the rows that moved" in result.sentence
 
 
 def test_few_independent_horizons_leave_it_undecided():
     result = validate(_evaluation([[0.1, 0.9]] * 100, [1] * 100, step_s=60, horizon_s=600))
-    assert result.verdict is Verdict.TOO_FEW
+    assert result.finding is Finding.TOO_FEW
     assert result.independent_rows == 10
 
 
 def test_rows_of_which_none_moved_have_no_direction():
     result = validate(_evaluation([[0.2, 0.6, 0.2]] * 50, [1] * 50, classes=THREE))
     assert result.direction is None
-    assert result.verdict is not Verdict.EDGE
+    assert result.finding is not Finding.EDGE
 
 
 @pytest.mark.parametrize(
     ("low", "gain", "expected"),
     [
-        (0.52, 0.001, Verdict.EDGE),
-        (0.49, 0.001, Verdict.PROBABILITIES),
-        (0.49, -0.001, Verdict.NO_EDGE),
+        (0.52, 0.001, Finding.EDGE),
+        (0.49, 0.001, Finding.PROBABILITIES),
+        (0.49, -0.001, Finding.NO_EDGE),
     ],
 )
 def test_the_verdict_follows_the_lower_ends(low, gain, expected):
     accuracy = Accuracy(5000, 500, 0.53, Interval(low, 0.55), 0.51)
-    assert judge(accuracy, accuracy, Interval(gain, 0.01)) is expected
+    assert find(accuracy, accuracy, Interval(gain, 0.01)) is expected
 
 
 def test_results_go_through_json_unchanged():

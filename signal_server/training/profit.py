@@ -1,0 +1,98 @@
+"""What the most confident calls are worth, before and after costs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signal_server.core.costs import BPS
+from signal_server.training.bootstrap import Estimate, Resampling
+from signal_server.training.evaluation import Evaluation, Outcomes
+from signal_server.training.sharpe import Sharpe, sharpe_of
+from signal_server.training.verdict import MIN_CONFIDENCE
+
+DAY_S = 86_400
+TOP_SHARES = (0.01, 0.05, 0.10)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Calls of UP or DOWN from `min_confidence` on; `top_share` of all calls, None if not by share.
+
+    `move_bps` is how far the price went the called way, before costs, None where only bought
+    positions have a return. `net_bps` is what a row of `buys` (calls of UP) returned after costs;
+    `trades` counts those that one position a symbol could take. `sharpe` is of the trades' sums
+    per period over all symbols, each with the same capital; its trials include the selections.
+    """
+
+    top_share: float | None
+    min_confidence: float
+    calls: int
+    accuracy: float
+    move_bps: Estimate | None
+    buys: int
+    trades: int
+    net_bps: Estimate | None
+    sharpe: Sharpe | None
+
+
+def selections(evaluation: Evaluation, resampling: Resampling) -> tuple[Selection, ...]:
+    """Return what the top 1%, 5% and 10% of calls and those from 0.60 on are worth.
+
+    Empty without outcomes; a selection without a call is left out.
+    """
+    outcomes = evaluation.outcomes
+    calls = evaluation.sides != 0
+    if outcomes is None or not calls.any():
+        return ()
+    confidence = evaluation.confidence
+    levels: list[tuple[float | None, float]] = [
+        (share, float(np.quantile(confidence[calls], 1 - share, method="higher")))
+        for share in TOP_SHARES
+    ]
+    return tuple(
+        _selection(evaluation, outcomes, resampling, level)
+        for level in [*levels, (None, MIN_CONFIDENCE)]
+        if (calls & (confidence >= level[1])).any()
+    )
+
+
+def _selection(
+    evaluation: Evaluation,
+    outcomes: Outcomes,
+    resampling: Resampling,
+    level: tuple[float | None, float],
+) -> Selection:
+    sides = evaluation.sides
+    inside = (sides != 0) & (evaluation.confidence >= level[1])
+    buys = inside & (sides > 0)
+    net = outcomes.returns - outcomes.costs_bps / BPS
+    trades = evaluation.trades(buys)
+    return Selection(
+        top_share=level[0],
+        min_confidence=level[1],
+        calls=int(inside.sum()),
+        accuracy=float((evaluation.predicted == evaluation.labels)[inside].mean()),
+        move_bps=(
+            None if outcomes.long_only else resampling.mean(sides * outcomes.returns * BPS, inside)
+        ),
+        buys=int(buys.sum()),
+        trades=len(trades),
+        net_bps=resampling.mean(net * BPS, buys) if buys.any() else None,
+        sharpe=_sharpe(evaluation, outcomes, trades, net),
+    )
+
+
+def _sharpe(
+    evaluation: Evaluation,
+    outcomes: Outcomes,
+    trades: NDArray[np.int64],
+    net: NDArray[np.float64],
+) -> Sharpe | None:
+    """Measure the sums per period; a period is as many whole days as a horizon takes."""
+    period_s = DAY_S * -(-evaluation.horizon_s // DAY_S)
+    number = evaluation.time.as_unit("s").asi8 // period_s
+    number = number - number[0]
+    symbols = len(np.unique(outcomes.symbol_codes))
+    sums = np.bincount(number[trades], weights=net[trades], minlength=int(number[-1]) + 1)
+    return sharpe_of(sums / symbols, period_s, evaluation.trials * (len(TOP_SHARES) + 1))
