@@ -29,7 +29,7 @@ class BatchIndicators(Indicators):
     ) -> None:
         """Take the bars, and those of the symbols that they are compared with."""
         super().__init__()
-        self._bars = bars
+        self.bars = bars
         self._leaders = leaders
         self._others: dict[object, BatchIndicators] = {}
         self._positions: dict[str, NDArray[np.int64]] = {}
@@ -37,7 +37,7 @@ class BatchIndicators(Indicators):
 
     def column(self, name: str) -> Array:
         """Return the bars' column `name`."""
-        return self._bars[name].to_numpy(dtype="float64")
+        return self.bars[name].to_numpy(dtype="float64")
 
     def before(self, name: str, bars: int) -> Array:
         """Return the values shifted by `bars`."""
@@ -64,7 +64,7 @@ class BatchIndicators(Indicators):
         """Return the feature, NaN in the first bars, within its warm-up."""
 
         def compute() -> Array:
-            column = np.full(len(self._bars), np.nan)
+            column = np.full(len(self.bars), np.nan)
             warm = slice(feature.warmup_bars - 1, None)
             column[warm] = feature.compute(self)[warm]
             return column
@@ -83,13 +83,13 @@ class BatchIndicators(Indicators):
     def candles(self, minutes: int, feature: "Feature") -> Array:
         """Return at each bar the feature of the newest candle that is finished by then."""
         if minutes not in self._others:
-            self._others[minutes] = BatchIndicators(candles_of(self._bars, minutes))
+            self._others[minutes] = BatchIndicators(candles_of(self.bars, minutes))
         values = np.append(np.nan, self._others[minutes].value(feature))
-        return values[finished_at(self._seconds, minutes) + 1]
+        return values[finished_at(self.closes, minutes) + 1]
 
     def phase(self, period_s: int, start_s: int = 0) -> Array:
         """Return how far each close is into its period."""
-        return (self._seconds - start_s) % period_s / period_s
+        return (self.closes - start_s) % period_s / period_s
 
     def sums(self, name: str) -> Ladder:
         """Return the windows of sums of the array called `name`."""
@@ -109,12 +109,13 @@ class BatchIndicators(Indicators):
         """Return the position of the leader's bar of each close; -1 if it has none."""
         if symbol not in self._positions:
             bars = self._leaders[symbol]
-            self._positions[symbol] = bars.index.get_indexer(self._bars.index)
+            self._positions[symbol] = bars.index.get_indexer(self.bars.index)
         return self._positions[symbol]
 
     @cached_property
-    def _seconds(self) -> Seconds:
-        return close_seconds(pd.DatetimeIndex(self._bars.index))
+    def closes(self) -> Seconds:
+        """The bars' closes."""
+        return close_seconds(pd.DatetimeIndex(self.bars.index))
 
 
 def _average(values: Array, span: int) -> Array:

@@ -35,11 +35,17 @@ def ratio(numerator: Array, denominator: Array, neutral: float) -> Array:
     return quotient
 
 
-def pieces(length: int) -> Iterator[tuple[int, int]]:
+def pieces(length: int, *, overlap: bool = False) -> Iterator[tuple[int, int]]:
     """Yield the windows that make one of `length`: level (a power of two) and bars before it.
 
     The newest comes first and is the shortest, so that none begins further back than its length.
+    With `overlap` two windows do, where a value that is counted twice changes nothing.
     """
+    if overlap:
+        level = length.bit_length() - 1
+        yield level, 0
+        yield level, length - (1 << level)
+        return
     offset = 0
     for level in range(length.bit_length()):
         if length >> level & 1:
@@ -68,18 +74,10 @@ class Ladder:
 
     def window(self, length: int) -> Array:
         """Return the sum, or the maximum, of the last `length` values."""
-        return self._laid_out(length, list(self._parts(length)))
+        parts = pieces(length, overlap=self._combine is not np.add)
+        return self._laid_out(length, parts)
 
-    def _parts(self, length: int) -> Iterator[tuple[int, int]]:
-        if self._combine is np.add:
-            yield from pieces(length)
-        else:
-            # Two windows may overlap where a value that is counted twice changes nothing.
-            level = length.bit_length() - 1
-            yield level, 0
-            yield level, length - (1 << level)
-
-    def _laid_out(self, length: int, parts: list[tuple[int, int]]) -> Array:
+    def _laid_out(self, length: int, parts: Iterator[tuple[int, int]]) -> Array:
         count = len(self._levels[0]) - length + 1
         result = np.full(len(self._levels[0]), np.nan)
         if count > 0:
