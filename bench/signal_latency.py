@@ -24,6 +24,7 @@ import pandas as pd
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 from hummingbot_scripts.ml_signals.pb import signals_pb2_grpc as rpc
 from signal_server.core.clock import utc_now
+from signal_server.core.config import LabelConfig, LabelKind
 from signal_server.core.domain import BAR_COLUMNS, Bar
 from signal_server.journal.journal import Journal
 from signal_server.serving.engine import Engine
@@ -55,8 +56,7 @@ def constant_model() -> ServedModel:
     return ServedModel(
         id="constant",
         version="1",
-        horizon_s=60,
-        threshold_bps=0.0,
+        label=LabelConfig(kind=LabelKind.DIRECTION, horizon_s=60),
         bar_seconds=1,
         symbols=(SYMBOL,),
         schema_hash="none",

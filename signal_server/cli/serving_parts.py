@@ -50,8 +50,7 @@ def served_model(model: Model) -> ServedModel:
     return ServedModel(
         id=manifest.id,
         version=manifest.version,
-        horizon_s=manifest.profile.label.horizon_s,
-        threshold_bps=manifest.profile.label.threshold_bps,
+        label=manifest.profile.label,
         bar_seconds=manifest.bar_seconds,
         symbols=manifest.symbols,
         schema_hash=manifest.schema_hash,

@@ -1,25 +1,49 @@
 """What the market did after each prediction, filled in once the horizon has passed."""
 
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Protocol
 
 import pandas as pd
 
+from signal_server.core.config import BarrierConfig, LabelConfig, LabelKind
 from signal_server.core.domain import Direction
 from signal_server.journal.journal import Journal, from_text
 from signal_server.journal.performance import refresh_days
+from signal_server.labels import classes, make_labels
 
 BATCH_ROWS = 2000
 BASIS_POINTS = 10_000.0
 
 _PENDING = """
-SELECT id, prediction, bar_close, known_at, reference_price, threshold_bps FROM ml_predictions
+SELECT id, prediction, bar_close, known_at, reference_price, threshold_bps, horizon_s, barriers
+FROM ml_predictions
 WHERE symbol = ? AND actual_move IS NULL AND known_at <= ? ORDER BY known_at LIMIT ?
 """
 
 
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of a prediction: its move as a share, and its class, None without a trade."""
+
+    row: Row
+    move: float
+    came_true: Direction | None
+
+    @property
+    def correct(self) -> bool | None:
+        return None if self.came_true is None else self.row["prediction"] == self.came_true.value
+
+
 class BarReader(Protocol):
     """The part of the bar store that outcomes need."""
+
+    bar_seconds: int
 
     def read(
         self, symbol: str, start: datetime | None = None, end: datetime | None = None
@@ -36,8 +60,10 @@ def fill_outcomes(journal: Journal, bars: BarReader) -> int:
     """Fill `actual_move` and `correct` wherever the horizon has passed; return how many.
 
     `actual_move` is the return from the reference price to the close of the last bar at or
-    before the horizon's end. It stays unknown until the stored bars reach that end, so a later
-    call, also of another process, catches up.
+    before the horizon's end, or the net return of the trade that was predicted. It stays unknown
+    until the stored bars reach that end, so a later call, also of another process, catches up.
+    A trade that no bar could begin has moved nothing, and its prediction is neither right nor
+    wrong: `correct` stays NULL.
     """
     symbols = journal.query("SELECT DISTINCT symbol FROM ml_predictions WHERE actual_move IS NULL")
     return sum(_fill_symbol(journal, bars, row["symbol"]) for row in symbols)
@@ -62,34 +88,61 @@ def _fill_symbol(journal: Journal, bars: BarReader, symbol: str) -> int:
         )
         if not pending:
             break
-        _write(journal, _outcomes(pending, _closes(bars, symbol, pending)))
-        filled += len(pending)
+        moves = [row for row in pending if row["barriers"] is None]
+        trades = [row for row in pending if row["barriers"] is not None]
+        outcomes = [*_moves(moves, bars, symbol), *_trades(trades, bars, symbol)]
+        _write(journal, outcomes)
+        filled += len(outcomes)
     return filled
 
 
-def _closes(bars: BarReader, symbol: str, pending: list[dict[str, Any]]) -> pd.Series:
-    first = min(from_text(row["bar_close"]) for row in pending)
-    return bars.read(symbol, first, from_text(pending[-1]["known_at"]))["close"]
-
-
-def _outcomes(
-    pending: list[dict[str, Any]], closes: "pd.Series[float]"
-) -> list[tuple[dict[str, Any], float]]:
-    outcomes = []
-    for row in pending:
+def _moves(rows: Sequence[Row], bars: BarReader, symbol: str) -> Iterator[_Outcome]:
+    if not rows:
+        return
+    first = min(from_text(row["bar_close"]) for row in rows)
+    closes = bars.read(symbol, first, from_text(rows[-1]["known_at"]))["close"]
+    for row in rows:
         position = closes.index.searchsorted(pd.Timestamp(row["known_at"]), side="right") - 1
         # Without any bar since the prediction the price has not moved: no trade, no new price.
         price = float(closes.iloc[position]) if position >= 0 else row["reference_price"]
-        outcomes.append((row, price / row["reference_price"] - 1.0))
-    return outcomes
+        move = price / row["reference_price"] - 1.0
+        yield _Outcome(row, move, outcome_class(move, row["threshold_bps"]))
 
 
-def _write(journal: Journal, outcomes: list[tuple[dict[str, Any], float]]) -> None:
+def _trades(rows: Sequence[Row], bars: BarReader, symbol: str) -> Iterator[_Outcome]:
+    if not rows:
+        return
+    first = min(from_text(row["bar_close"]) for row in rows)
+    frame = bars.read(symbol, first - timedelta(seconds=bars.bar_seconds))
+    for (horizon_s, barriers), alike in groupby(sorted(rows, key=_trade), key=_trade):
+        label = LabelConfig(
+            kind=LabelKind.TRIPLE_BARRIER,
+            horizon_s=horizon_s,
+            barriers=BarrierConfig.model_validate_json(barriers),
+        )
+        labels = make_labels(frame, label, bars.bar_seconds)
+        for row in alike:
+            yield _trade_outcome(row, labels)
+
+
+def _trade(row: Row) -> tuple[int, str]:
+    return row["horizon_s"], row["barriers"]
+
+
+def _trade_outcome(row: Row, labels: pd.DataFrame) -> _Outcome:
+    label = labels["label"].get(pd.Timestamp(row["bar_close"]), float("nan"))
+    if pd.isna(label):
+        return _Outcome(row, 0.0, None)
+    move = float(labels["forward_return"][pd.Timestamp(row["bar_close"])])
+    return _Outcome(row, move, classes(LabelKind.TRIPLE_BARRIER)[int(label)])
+
+
+def _write(journal: Journal, outcomes: Sequence[_Outcome]) -> None:
     with journal.transaction():
-        for row, move in outcomes:
-            came_true = outcome_class(move, row["threshold_bps"])
+        for outcome in outcomes:
             journal.execute(
                 "UPDATE ml_predictions SET actual_move = ?, correct = ? WHERE id = ?",
-                (move, int(row["prediction"] == came_true.value), row["id"]),
+                (outcome.move, outcome.correct, outcome.row["id"]),
             )
-        refresh_days(journal, (from_text(row["bar_close"]).date() for row, _ in outcomes))
+        days = (from_text(outcome.row["bar_close"]).date() for outcome in outcomes)
+        refresh_days(journal, days)

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from signal_server.core.config import BarrierConfig
 from signal_server.core.domain import Direction, Signal
 from signal_server.journal.journal import Journal, from_text, to_text
 
 _INSERT_PREDICTION = """
 INSERT INTO ml_predictions (timestamp, symbol, prediction, confidence, bar_close, valid_until,
     known_at, horizon_s, threshold_bps, probability_down, probability_flat, probability_up,
-    reference_price, volatility, model_id, model_version, schema_hash, flags)
+    reference_price, volatility, model_id, model_version, schema_hash, flags, barriers)
 VALUES (:timestamp, :symbol, :prediction, :confidence, :bar_close, :valid_until,
     :known_at, :horizon_s, :threshold_bps, :probability_down, :probability_flat, :probability_up,
-    :reference_price, :volatility, :model_id, :model_version, :schema_hash, :flags)
+    :reference_price, :volatility, :model_id, :model_version, :schema_hash, :flags, :barriers)
 ON CONFLICT (symbol, bar_close, model_id, model_version) DO NOTHING
 """
 _INSERT_FEATURES = """
@@ -36,14 +37,16 @@ SELECT min(id) AS least FROM (
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A signal that has no id yet, its features by name, and the label's threshold.
+    """A signal that has no id yet, its features by name, and what came true is judged by.
 
-    `threshold_bps` is 0 for UP/DOWN labels; its `signal.id` is ignored.
+    `threshold_bps` is that of a trend at this bar, 0 for other labels; `barriers` are those of a
+    label that says how a trade ends. The `signal.id` is ignored.
     """
 
     signal: Signal
     features: Mapping[str, float]
     threshold_bps: float
+    barriers: BarrierConfig | None = None
 
 
 def record_prediction(journal: Journal, prediction: Prediction) -> Signal | None:
@@ -91,8 +94,10 @@ def valid_signals(journal: Journal, now: datetime) -> list[Signal]:
 
 
 def _prediction_row(prediction: Prediction) -> dict[str, Any]:
-    signal = prediction.signal
+    signal, barriers = prediction.signal, prediction.barriers
     share = signal.probabilities
+    # A trade may be entered, and its time begin, until the signal expires.
+    ends_s = signal.horizon_s + (barriers.signal_valid_s if barriers else 0)
     return {
         "timestamp": to_text(signal.issued_at),
         "symbol": signal.symbol,
@@ -100,7 +105,7 @@ def _prediction_row(prediction: Prediction) -> dict[str, Any]:
         "confidence": signal.confidence,
         "bar_close": to_text(signal.bar_close),
         "valid_until": to_text(signal.valid_until),
-        "known_at": to_text(signal.bar_close + timedelta(seconds=signal.horizon_s)),
+        "known_at": to_text(signal.bar_close + timedelta(seconds=ends_s)),
         "horizon_s": signal.horizon_s,
         "threshold_bps": prediction.threshold_bps,
         "probability_down": share.get(Direction.DOWN, 0.0),
@@ -112,6 +117,7 @@ def _prediction_row(prediction: Prediction) -> dict[str, Any]:
         "model_version": signal.model_version,
         "schema_hash": signal.schema_hash,
         "flags": json.dumps(list(signal.flags)),
+        "barriers": barriers.model_dump_json() if barriers else None,
     }
 
 
@@ -128,7 +134,7 @@ def _signal(row: Mapping[str, Any]) -> Signal:
         Direction.FLAT: row["probability_flat"],
         Direction.UP: row["probability_up"],
     }
-    if not row["threshold_bps"]:
+    if not row["threshold_bps"] and row["barriers"] is None:
         del probabilities[Direction.FLAT]
     return Signal(
         id=row["id"],

@@ -157,6 +157,10 @@ ALTER TABLE daily_performance ADD COLUMN exact_pnl TEXT;
 ALTER TABLE daily_performance ADD COLUMN exact_fees TEXT;
 ALTER TABLE daily_performance ADD COLUMN exact_live_pnl TEXT;
 """
+_TRADES_AS_LABELS = """
+-- JSON of the exits and costs of the trade that is predicted; NULL: a move of the price is
+ALTER TABLE ml_predictions ADD COLUMN barriers TEXT;
+"""
 _INEXACT = """
 SELECT t.id, e.payload FROM hummingbot_trades t JOIN trade_events e
     ON e.bot_id = t.bot_id AND e.order_id = t.order_id AND e.sequence = t.sequence
@@ -190,6 +194,11 @@ def number_events_by_bot(db: "Database") -> None:
         )
 
 
+def add_barriers(db: "Database") -> None:
+    """Let a prediction be one of how a trade ends."""
+    _run(db, _TRADES_AS_LABELS)
+
+
 def _run(db: "Database", statements: str) -> None:
     # executescript would commit the migration's transaction, so statements run one by one.
     for statement in statements.split(";\n"):
@@ -200,3 +209,4 @@ def _run(db: "Database", statements: str) -> None:
 MIGRATIONS()(create_tables)
 MIGRATIONS()(add_control_and_exact_money)
 MIGRATIONS()(number_events_by_bot)
+MIGRATIONS()(add_barriers)

@@ -12,6 +12,7 @@ from signal_server.core.domain import Bar, Direction, Signal
 from signal_server.core.errors import ModelError
 from signal_server.features.catalogue import realized_volatility
 from signal_server.journal.predictions import Prediction
+from signal_server.labels import threshold_bps
 from signal_server.serving.history import BarTail
 from signal_server.serving.served import ServedModel
 
@@ -118,7 +119,9 @@ class Predictor:
         recent = realized_volatility(bars.iloc[-(VOLATILITY_BARS + 1) :], VOLATILITY_BARS)
         signal = self._signal(bar, probabilities, float(recent.iloc[-1]), received_at)
         features = {str(name): float(value) for name, value in row.iloc[0].items()}
-        return Prediction(signal, features, self._model.threshold_bps)
+        label = self._model.label
+        threshold = float(threshold_bps(label, signal.volatility, self._model.bar_seconds))
+        return Prediction(signal, features, threshold, label.barriers)
 
     def _signal(
         self,
@@ -136,7 +139,7 @@ class Predictor:
             bar_close=bar.close_time,
             issued_at=self._clock(),
             valid_until=bar.close_time + timedelta(seconds=self._freshness.signal_valid_s),
-            horizon_s=self._model.horizon_s,
+            horizon_s=self._model.label.horizon_s,
             probabilities=probabilities,
             direction=direction,
             confidence=probabilities[direction],

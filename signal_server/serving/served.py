@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from signal_server.core.config import LabelConfig
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -12,13 +14,12 @@ class ServedModel:
 
     `compute` turns a bar frame into feature columns; `predict` turns feature rows into calibrated
     probabilities with one column a class name. `warmup_bars` bars before the newest are needed.
-    `threshold_bps` is the label's, 0 for UP/DOWN.
+    `label` is what it predicts.
     """
 
     id: str
     version: str
-    horizon_s: int
-    threshold_bps: float
+    label: LabelConfig
     bar_seconds: int
     symbols: Sequence[str]
     schema_hash: str

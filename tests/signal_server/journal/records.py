@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from signal_server.core.config import BarrierConfig
 from signal_server.core.domain import Direction, Signal
 from signal_server.journal.predictions import Prediction
 from signal_server.journal.trades import OrderStatus, TradeEvent
@@ -31,8 +32,11 @@ def signal(**changes: object) -> Signal:
     return Signal(**(values | changes))  # type: ignore[arg-type]
 
 
-def prediction(threshold_bps: float = 0.0, **changes: object) -> Prediction:
-    return Prediction(signal(**changes), {"rsi_14": 55.0, "gap": float("nan")}, threshold_bps)
+def prediction(
+    threshold_bps: float = 0.0, barriers: BarrierConfig | None = None, **changes: object
+) -> Prediction:
+    features = {"rsi_14": 55.0, "gap": float("nan")}
+    return Prediction(signal(**changes), features, threshold_bps, barriers)
 
 
 def event(**changes: object) -> TradeEvent:

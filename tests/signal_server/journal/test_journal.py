@@ -45,6 +45,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 class Bars:
+    bar_seconds = 60
+
     def __init__(self, closes: dict[int, float]) -> None:
         """Closing prices by seconds after noon."""
         index = pd.DatetimeIndex([NOON + timedelta(seconds=second) for second in closes])

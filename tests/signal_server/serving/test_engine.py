@@ -32,6 +32,8 @@ async def stream_of(*lives: Live) -> AsyncIterator[Live]:
 
 
 class Store:
+    bar_seconds = 60
+
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 from hummingbot_scripts.ml_signals.pb import signals_pb2_grpc as rpc
+from signal_server.core.config import LabelConfig, LabelKind
 from signal_server.core.domain import BAR_COLUMNS, Bar
 from signal_server.journal.journal import Journal
 from signal_server.journal.predictions import valid_signals
@@ -71,8 +72,7 @@ def model(**changes: object) -> ServedModel:
     values: dict[str, object] = {
         "id": "direction-2h",
         "version": "v1",
-        "horizon_s": 7200,
-        "threshold_bps": 0.0,
+        "label": LabelConfig(kind=LabelKind.DIRECTION, horizon_s=7200),
         "bar_seconds": 60,
         "symbols": SYMBOLS,
         "schema_hash": "abc",
