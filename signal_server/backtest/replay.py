@@ -11,8 +11,8 @@ from signal_server.backtest.timeline import SimulationRequest
 from signal_server.core.config import BacktestConfig
 from signal_server.core.costs import Costs
 from signal_server.core.errors import NoHistoryError
-from signal_server.features.batch import NO_LEADERS
 from signal_server.features.catalogue import (
+    NO_LEADERS,
     compute_features,
     leaders_of,
     realized_volatility,

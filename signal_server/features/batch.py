@@ -1,31 +1,27 @@
 """The batch engine: all bars of one symbol, one value a bar."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import talib
 from numpy.typing import NDArray
 
 from signal_server.core.errors import NoHistoryError
-from signal_server.features.candles import Seconds, candles_of, close_seconds, finished_at
+from signal_server.features.candles import BarArrays, finished_at
 from signal_server.features.indicators import Indicators
 from signal_server.features.windows import Array, Ladder, before, rolling_deviation
 
 if TYPE_CHECKING:
     from signal_server.features.feature import Feature
 
-NO_LEADERS: Mapping[str, pd.DataFrame] = MappingProxyType({})
-
 
 class BatchIndicators(Indicators):
-    """Indicators over one symbol's bar frame; arrays are as long as the bars."""
+    """Indicators over one symbol's bars; arrays are as long as the bars."""
 
     def __init__(
-        self, bars: pd.DataFrame, leaders: Mapping[str, pd.DataFrame] = NO_LEADERS
+        self, bars: BarArrays, leaders: Mapping[str, BarArrays] = MappingProxyType({})
     ) -> None:
         """Take the bars, and those of the symbols that they are compared with."""
         super().__init__()
@@ -37,7 +33,7 @@ class BatchIndicators(Indicators):
 
     def column(self, name: str) -> Array:
         """Return the bars' column `name`."""
-        return self.bars[name].to_numpy(dtype="float64")
+        return self.bars.columns[name]
 
     def before(self, name: str, bars: int) -> Array:
         """Return the values shifted by `bars`."""
@@ -83,13 +79,13 @@ class BatchIndicators(Indicators):
     def candles(self, minutes: int, feature: "Feature") -> Array:
         """Return at each bar the feature of the newest candle that is finished by then."""
         if minutes not in self._others:
-            self._others[minutes] = BatchIndicators(candles_of(self.bars, minutes))
+            self._others[minutes] = BatchIndicators(self.bars.candles(minutes))
         values = np.append(np.nan, self._others[minutes].value(feature))
-        return values[finished_at(self.closes, minutes) + 1]
+        return values[finished_at(self.bars.closes, minutes) + 1]
 
     def phase(self, period_s: int, start_s: int = 0) -> Array:
         """Return how far each close is into its period."""
-        return (self.closes - start_s) % period_s / period_s
+        return (self.bars.closes - start_s) % period_s / period_s
 
     def sums(self, name: str) -> Ladder:
         """Return the windows of sums of the array called `name`."""
@@ -108,14 +104,11 @@ class BatchIndicators(Indicators):
     def _found(self, symbol: str) -> NDArray[np.int64]:
         """Return the position of the leader's bar of each close; -1 if it has none."""
         if symbol not in self._positions:
-            bars = self._leaders[symbol]
-            self._positions[symbol] = bars.index.get_indexer(self.bars.index)
+            closes = self._leaders[symbol].closes
+            at = closes.searchsorted(self.bars.closes)
+            same = np.append(closes, -1)[at] == self.bars.closes
+            self._positions[symbol] = np.where(same, at, -1)
         return self._positions[symbol]
-
-    @cached_property
-    def closes(self) -> Seconds:
-        """The bars' closes."""
-        return close_seconds(pd.DatetimeIndex(self.bars.index))
 
 
 def _average(values: Array, span: int) -> Array:

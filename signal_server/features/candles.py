@@ -1,23 +1,64 @@
-"""Candles of several minutes, aligned to the clock, of final bars only.
+"""Bars as plain arrays, and the candles of several minutes that they make.
 
-A candle ends when a bar closes at its end or later: what it holds is then final. In an interval
-without bars there is no candle. Closes are seconds since the epoch, UTC.
+Candles are aligned to the clock and hold final bars only: a candle ends when a bar closes at its
+end or later. In an interval without bars there is no candle. Closes are seconds since the epoch,
+UTC.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from signal_server.features.windows import Array
+
 Seconds = NDArray[np.int64]
 
-_SECOND_NS = 1_000_000_000
-
-CANDLE_COLUMNS = ("open", "high", "low", "close", "volume", "transactions")
+BAR_ARRAYS = ("open", "high", "low", "close", "volume", "transactions")
 
 
-def close_seconds(closes: pd.DatetimeIndex) -> Seconds:
-    """Return the closes as seconds since the epoch."""
-    return np.asarray(closes.as_unit("ns").asi8 // _SECOND_NS, dtype=np.int64)
+@dataclass(frozen=True, slots=True)
+class BarArrays:
+    """One symbol's bars: their closes and columns, oldest first, `vwap` left out."""
+
+    closes: Seconds
+    columns: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Self:
+        """Take a bar frame."""
+        closes = pd.DatetimeIndex(frame.index).as_unit("s").asi8
+        columns = {name: frame[name].to_numpy(dtype=np.float64) for name in BAR_ARRAYS}
+        return cls(np.asarray(closes, dtype=np.int64), columns)
+
+    def __len__(self) -> int:
+        """Return the number of bars."""
+        return len(self.closes)
+
+    def __getitem__(self, part: slice) -> "BarArrays":
+        """Return a stretch of the bars."""
+        columns = {name: column[part] for name, column in self.columns.items()}
+        return BarArrays(self.closes[part], columns)
+
+    def candles(self, minutes: int) -> "BarArrays":
+        """Return the candles, the first and the last possibly unfinished; closes are nominal."""
+        if not len(self):
+            return self
+        numbers = candle_number(self.closes, minutes)
+        starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+        ends = np.append(starts[1:], len(self)) - 1
+        columns = {
+            "open": self.columns["open"][starts],
+            "high": np.maximum.reduceat(self.columns["high"], starts),
+            "low": np.minimum.reduceat(self.columns["low"], starts),
+            "close": self.columns["close"][ends],
+            "volume": np.add.reduceat(self.columns["volume"], starts),
+            "transactions": np.add.reduceat(self.columns["transactions"], starts),
+        }
+        return BarArrays((numbers[starts] + 1) * minutes * 60, columns)
 
 
 def candle_number(closes: Seconds, minutes: int) -> Seconds:
@@ -28,31 +69,6 @@ def candle_number(closes: Seconds, minutes: int) -> Seconds:
 def ends_candle(closes: Seconds, minutes: int) -> NDArray[np.bool_]:
     """Tell whether each bar closes with its candle, so that it ends it by itself."""
     return np.equal(closes % (minutes * 60), 0)
-
-
-def candles_of(bars: pd.DataFrame, minutes: int) -> pd.DataFrame:
-    """Return the candles of a bar frame, the first and the last possibly unfinished.
-
-    The index is each candle's nominal close; `vwap` is left out.
-    """
-    if not len(bars):
-        return bars[list(CANDLE_COLUMNS)]
-    numbers = candle_number(close_seconds(pd.DatetimeIndex(bars.index)), minutes)
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-    ends = np.append(starts[1:], len(bars)) - 1
-    columns = {name: bars[name].to_numpy(np.float64) for name in CANDLE_COLUMNS}
-    closes = pd.to_datetime((numbers[starts] + 1) * minutes * 60, unit="s", utc=True)
-    return pd.DataFrame(
-        {
-            "open": columns["open"][starts],
-            "high": np.maximum.reduceat(columns["high"], starts),
-            "low": np.minimum.reduceat(columns["low"], starts),
-            "close": columns["close"][ends],
-            "volume": np.add.reduceat(columns["volume"], starts),
-            "transactions": np.add.reduceat(columns["transactions"], starts),
-        },
-        index=pd.DatetimeIndex(closes, name="close_time"),
-    )
 
 
 def finished_at(closes: Seconds, minutes: int) -> Seconds:

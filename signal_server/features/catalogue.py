@@ -3,14 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from signal_server.core.errors import NoHistoryError, SchemaMismatchError
-from signal_server.features.batch import NO_LEADERS, BatchIndicators
+from signal_server.features.batch import BatchIndicators
 from signal_server.features.calendar import CALENDAR
+from signal_server.features.candles import BarArrays
 from signal_server.features.feature import Feature
 from signal_server.features.leaders import LEADERS
 from signal_server.features.momentum import MOMENTUM
@@ -26,6 +28,8 @@ from signal_server.features.volume import VOLUME
 
 DEFINITION_VERSION = 2
 """Raised whenever a feature's definition changes without its name changing."""
+
+NO_LEADERS: Mapping[str, pd.DataFrame] = MappingProxyType({})
 
 FeatureSet = Literal["indicators", "six", "all", "pooled"]
 
@@ -80,9 +84,9 @@ def compute_features(
             f"these features need the bars of {', '.join(missing)} too; backfill them first"
         )
     warmup = warmup_bars(names)
-    indicators = BatchIndicators(
-        bars, {symbol: _beside(bars, leaders[symbol], warmup) for symbol in leaders_of(names)}
-    )
+    own = BarArrays.of(bars)
+    others = {symbol: _beside(bars, leaders[symbol], warmup) for symbol in leaders_of(names)}
+    indicators = BatchIndicators(own, others)
     columns = np.empty((len(names), len(bars)))
     for column, feature in zip(columns, find_features(names), strict=True):
         column[:] = indicators.value(feature)
@@ -108,15 +112,15 @@ def schema_hash(names: Sequence[str]) -> str:
 
 def realized_volatility(bars: pd.DataFrame, window: int = 60) -> pd.Series:
     """Return the standard deviation of one-bar log returns over `window` bars; NaN before."""
-    return pd.Series(BatchIndicators(bars).volatility(window), index=bars.index)
+    return pd.Series(BatchIndicators(BarArrays.of(bars)).volatility(window), index=bars.index)
 
 
-def _beside(bars: pd.DataFrame, leader: pd.DataFrame, warmup: int) -> pd.DataFrame:
+def _beside(bars: pd.DataFrame, leader: pd.DataFrame, warmup: int) -> BarArrays:
     """Return the leader's bars that rows of `bars` may need."""
     if not len(bars):
-        return leader.iloc[:0]
+        return BarArrays.of(leader.iloc[:0])
     first, last = leader.index.searchsorted(bars.index[[0, -1]])
-    return leader.iloc[max(first - warmup, 0) : last + 1]
+    return BarArrays.of(leader.iloc[max(first - warmup, 0) : last + 1])
 
 
 def _belongs(feature: Feature, which: FeatureSet) -> bool:

@@ -5,7 +5,7 @@ That is sound because a feature's function takes the same steps whatever the val
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 
@@ -55,43 +55,52 @@ class Demands(Indicators):
         """The arrays that the features define."""
         return self._defined
 
+    @override
     def once(self, key: object, compute: Callable[[], Array]) -> Array:
         """Compute again each time, so that everything that is asked on the way is seen."""
         return compute()
 
+    @override
     def column(self, name: str) -> Array:
         """Return nothing."""
         return np.full(1, np.nan)
 
+    @override
     def before(self, name: str, bars: int) -> Array:
         """Ask for an earlier value."""
         self._demand(name).lags.add(bars)
         return np.full(1, np.nan)
 
+    @override
     def total(self, name: str, length: int) -> Array:
         """Ask for a sum."""
         self._demand(name).totals.add(length)
         return np.full(1, np.nan)
 
+    @override
     def maximum(self, name: str, length: int) -> Array:
         """Ask for a maximum."""
         self._demand(name).maxima.add(length)
         return np.full(1, np.nan)
 
+    @override
     def deviation(self, name: str, length: int, freedom: int = 1) -> Array:
         """Ask for a deviation."""
         self._demand(name).deviations.add(length)
         return np.full(1, np.nan)
 
+    @override
     def average(self, name: str, span: int) -> Array:
         """Ask for an exponential average."""
         self._demand(name).spans.add(span)
         return np.full(1, np.nan)
 
+    @override
     def value(self, feature: "Feature") -> Array:
         """Ask for what the feature asks for."""
         return feature.compute(self)
 
+    @override
     def leader(self, symbol: str, feature: "Feature") -> Array:
         """Ask for the leader; refuse it inside of a window, where its bars may be missing."""
         if self._inside:
@@ -102,11 +111,13 @@ class Demands(Indicators):
         self.leaders.add(symbol)
         return self.value(feature)
 
+    @override
     def candles(self, minutes: int, feature: "Feature") -> Array:
         """Ask for the feature of candles."""
         self.by_candle.setdefault(minutes, {})[feature.name] = feature
         return np.full(1, np.nan)
 
+    @override
     def phase(self, period_s: int, start_s: int = 0) -> Array:
         """Ask for nothing: the clock is there."""
         return np.full(1, np.nan)

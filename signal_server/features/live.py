@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from signal_server.core.domain import Bar
 from signal_server.core.errors import MarketDataError, NoHistoryError, UnknownSymbolError
 from signal_server.features.batch import BatchIndicators
-from signal_server.features.candles import CANDLE_COLUMNS
+from signal_server.features.candles import BAR_ARRAYS, BarArrays
 from signal_server.features.catalogue import find_features, leaders_of, warmup_bars
 from signal_server.features.demand import Demands
 from signal_server.features.live_candles import LiveCandles
@@ -70,8 +70,8 @@ class LiveFeatures:
             rows = np.array([self._row(bar.symbol) for bar in together])
             closes = np.array([int(bar.close_time.timestamp()) for bar in together])
             self._check(together, rows, closes)
-            values = [[getattr(bar, name) for name in CANDLE_COLUMNS] for bar in together]
-            columns = dict(zip(CANDLE_COLUMNS, np.array(values, dtype=np.float64).T, strict=True))
+            values = [[getattr(bar, name) for name in BAR_ARRAYS] for bar in together]
+            columns = dict(zip(BAR_ARRAYS, np.array(values, dtype=np.float64).T, strict=True))
             for candles in self._candles:
                 candles.push(rows, closes, columns)
             self._newest.push(rows, closes, columns)
@@ -91,7 +91,7 @@ class LiveFeatures:
         return self._rows[symbol]
 
     def _fill(self, row: int, frame: pd.DataFrame) -> None:
-        history = BatchIndicators(frame.iloc[-self._warmup :])
+        history = BatchIndicators(BarArrays.of(frame.iloc[-self._warmup :]))
         for candles in self._candles:
             candles.fill(row, history)
         self._newest.fill(row, history)

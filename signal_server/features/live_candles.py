@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from signal_server.features.batch import BatchIndicators
 from signal_server.features.candles import (
-    CANDLE_COLUMNS,
+    BAR_ARRAYS,
     Seconds,
     candle_number,
-    candles_of,
     ends_candle,
 )
 from signal_server.features.demand import Demands
@@ -40,19 +39,21 @@ class LiveCandles:
         """Build candles of so many minutes for `features` of them."""
         self.minutes = minutes
         self.newest = NewestIndicators(Demands(features), symbols, {})
+        # The oldest candle of the history may be cut off at its start, the newest is unfinished.
+        self._bars = (max(feature.warmup_bars for feature in features) + 2) * minutes
         self._number: Numbers = np.full(symbols, _NONE, dtype=np.int64)
-        self._columns = {name: np.full(symbols, np.nan) for name in CANDLE_COLUMNS}
+        self._columns = {name: np.full(symbols, np.nan) for name in BAR_ARRAYS}
 
     def fill(self, row: int, history: BatchIndicators) -> None:
         """Forget the symbol and take its history of bars."""
-        candles = candles_of(history.bars, self.minutes)
-        begun = bool(len(candles)) and not ends_candle(history.closes[-1:], self.minutes)[0]
+        candles = history.bars[-self._bars :].candles(self.minutes)
+        begun = bool(len(candles)) and not ends_candle(history.bars.closes[-1:], self.minutes)[0]
         self._number[row] = _NONE
         if begun:
-            self._number[row] = candle_number(history.closes[-1:], self.minutes)[0]
+            self._number[row] = candle_number(history.bars.closes[-1:], self.minutes)[0]
             for name, column in self._columns.items():
-                column[row] = candles[name].iloc[-1]
-        self.newest.fill(row, BatchIndicators(candles.iloc[:-1] if begun else candles))
+                column[row] = candles.columns[name][-1]
+        self.newest.fill(row, BatchIndicators(candles[:-1] if begun else candles))
 
     def push(self, rows: Numbers, closes: Seconds, columns: Mapping[str, Array]) -> None:
         """Take one more bar of each of `rows`; finish the candles that it ends."""

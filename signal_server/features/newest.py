@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signal_server.features.batch import BatchIndicators
-from signal_server.features.candles import CANDLE_COLUMNS, Seconds
+from signal_server.features.candles import BAR_ARRAYS, Seconds
 from signal_server.features.demand import Demand, Demands
 from signal_server.features.indicators import Indicators
 from signal_server.features.rings import FIRST_NUMBER, Averages, LadderRings, Numbers, Ring
@@ -47,7 +47,7 @@ class NewestIndicators(Indicators):
         self._defined = demands.definitions
         self._leaders = leaders
         self._candles: dict[int, Indicators] = {}
-        self._columns = {name: np.full(symbols, np.nan) for name in CANDLE_COLUMNS}
+        self._columns = {name: np.full(symbols, np.nan) for name in BAR_ARRAYS}
         self.closes: Seconds = np.full(symbols, -1, dtype=np.int64)
         self._count = np.zeros(symbols, dtype=np.int64)
         self._newest = np.full(symbols, FIRST_NUMBER - 1, dtype=np.int64)
@@ -63,11 +63,11 @@ class NewestIndicators(Indicators):
         """Forget the symbol and take its history."""
         for name, compute in self._defined.items():
             history.define(name, compute)
-        self._count[row] = len(history.closes)
+        self._count[row] = len(history.bars.closes)
         self._newest[row] = FIRST_NUMBER - 1
-        self.closes[row] = history.closes[-1] if len(history.closes) else -1
+        self.closes[row] = history.bars.closes[-1] if len(history.bars.closes) else -1
         for name, column in self._columns.items():
-            column[row] = history.column(name)[-1] if len(history.closes) else np.nan
+            column[row] = history.column(name)[-1] if len(history.bars.closes) else np.nan
         for stage in self._stages:
             _fill(stage, row, history)
 
@@ -181,9 +181,9 @@ def _fill(stage: _Stage, row: int, history: BatchIndicators) -> None:
     for name, ring in stage.rings.items():
         ring.fill(row, history.named(name))
     if stage.sums:
-        stage.sums.fill(row, [history.sums(name) for name in stage.sums.names])
+        stage.sums.fill(row, [history.named(name) for name in stage.sums.names])
     if stage.maxima:
-        stage.maxima.fill(row, [history.maxima(name) for name in stage.maxima.names])
+        stage.maxima.fill(row, [history.named(name) for name in stage.maxima.names])
     if stage.averages:
         last = [history.average(name, span)[-1:] for name, span in stage.averages.spans]
         stage.averages.fill(row, [float(one[0]) if len(one) else np.nan for one in last])

@@ -76,8 +76,13 @@ class LadderRings:
         ]
         self._plan_reading(symbols)
 
-    def fill(self, row: int, ladders: Sequence[Ladder]) -> None:
-        """Forget the symbol's windows and take those of `ladders`, one for each of `names`."""
+    def fill(self, row: int, histories: Sequence[Array]) -> None:
+        """Forget the symbol's windows and take those of its history, one array for each name."""
+        longest = dict(self.windows)
+        ladders = [
+            Ladder(self._combine, history[-longest[name] :])
+            for name, history in zip(self.names, histories, strict=True)
+        ]
         for level, ring in enumerate(self._rings):
             ring[:, row] = np.nan
             for places, ladder in zip(ring[:, row], ladders, strict=False):

@@ -39,9 +39,7 @@ def assert_rows_equal(live: LiveFeatures, frames: dict[str, pd.DataFrame], names
         with np.errstate(invalid="ignore"):
             close = np.abs(row - expected) <= 1e-9 * np.maximum(np.abs(expected), unit)
         wrong = ~(close | (np.isnan(row) & np.isnan(expected)))
-        assert not wrong.any(), [
-            (name, a, b) for name, a, b in zip(np.array(names)[wrong], row[wrong], expected[wrong])
-        ]
+        assert not wrong.any(), np.array([names, row, expected]).T[wrong]
 
 
 def play(frames, names, opened: pd.Timestamp, checked: Sequence[pd.Timestamp]) -> LiveFeatures:
