@@ -1,64 +1,30 @@
 """The real Hummingbot's Kraken connector, live and on paper, against the stand-in."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hummingbot.connector.exchange.kraken import kraken_constants
 from hummingbot.connector.exchange.kraken.kraken_exchange import KrakenExchange
 from hummingbot.connector.exchange.paper_trade import create_paper_trade_market
-from hummingbot.core.clock import Clock, ClockMode
 from hummingbot.core.data_type.common import OrderType, PriceType
-from hummingbot.core.event.event_logger import EventLogger
 from hummingbot.core.event.events import (
     BuyOrderCompletedEvent,
-    MarketEvent,
     OrderCancelledEvent,
     OrderFilledEvent,
     SellOrderCompletedEvent,
 )
-from hummingbot.core.web_assistant.connections.connections_factory import ConnectionsFactory
 
 from market_sim.faults import FaultName
 from market_sim.kraken_orders import OrderStatus
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings, KrakenStandIn
+from tests.connectors import Running, driven, eventually, sent_to
 from tests.market_sim.markets import SteadyPrices, utc_now
 
 # Hummingbot reads only half of an update that carries both sides.
 SETTINGS = KrakenSettings(two_sided=0)
-PATIENCE_S = 30
 PAIR = "BTC-USD"
-EVENTS = (
-    MarketEvent.OrderFilled,
-    MarketEvent.BuyOrderCompleted,
-    MarketEvent.SellOrderCompleted,
-    MarketEvent.OrderCancelled,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Trading:
-    """A connector that is ready, and what it has said."""
-
-    connector: Any
-    events: EventLogger
-
-    async def heard(self, kind: type, count: int = 1) -> list[Any]:
-        def so_far() -> list[Any]:
-            return [event for event in self.events.event_log if isinstance(event, kind)]
-
-        await eventually(lambda: len(so_far()) >= count)
-        return so_far()
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 (what is awaited happens inside Hummingbot)
-            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -71,34 +37,16 @@ async def stand_in(
     monkeypatch: pytest.MonkeyPatch, prices: SteadyPrices
 ) -> AsyncIterator[KrakenStandIn]:
     kraken = KrakenStandIn(prices, SETTINGS, utc_now)
-    addresses = await kraken.start()
-    monkeypatch.setattr(kraken_constants, "BASE_URL", addresses.rest_url)
-    monkeypatch.setattr(kraken_constants, "WS_URL", addresses.ws_url)
-    monkeypatch.setattr(kraken_constants, "WS_AUTH_URL", addresses.ws_url)
-    yield kraken
-    await kraken.stop()
+    async with sent_to(kraken, monkeypatch):
+        yield kraken
 
 
 @asynccontextmanager
-async def running(connector: Any) -> AsyncIterator[Trading]:
-    """Let Hummingbot's own clock drive the connector until the test is over."""
-    events = EventLogger()
-    for event in EVENTS:
-        connector.add_listener(event, events)
-    clock = Clock(ClockMode.REALTIME, 0.2)
-    clock.add_iterator(connector)
-    with clock:
-        ticking = asyncio.create_task(clock.run())
-        try:
-            await eventually(lambda: connector.ready)
-            yield Trading(connector, events)
-        finally:
-            ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticking
-            await connector.stop_network()
-            # Hummingbot keeps one HTTP session for all connectors, bound to this test's loop.
-            await ConnectionsFactory().close()
+async def running(connector: Any) -> AsyncIterator[Running]:
+    """Run a connector once it is ready."""
+    run = Running(connector)
+    async with driven(run, lambda: connector.ready):
+        yield run
 
 
 def live(pairs: list[str]) -> KrakenExchange:

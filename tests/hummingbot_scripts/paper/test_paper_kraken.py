@@ -1,8 +1,8 @@
 """The paper connector in this process, on the stand-in's real public sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,20 +12,14 @@ from typing import Any
 import hummingbot.core.connector_manager as connector_manager
 import pytest
 from hummingbot.client.settings import AllConnectorSettings
-from hummingbot.connector.exchange.kraken import kraken_constants
-from hummingbot.core.clock import Clock, ClockMode
 from hummingbot.core.data_type.common import OrderType, TradeType
-from hummingbot.core.data_type.in_flight_order import OrderState
-from hummingbot.core.event.event_logger import EventLogger
 from hummingbot.core.event.events import (
     BuyOrderCompletedEvent,
-    MarketEvent,
     MarketOrderFailureEvent,
     OrderCancelledEvent,
     OrderFilledEvent,
     SellOrderCompletedEvent,
 )
-from hummingbot.core.web_assistant.connections.connections_factory import ConnectionsFactory
 from hummingbot.strategy_v2.executors.position_executor.data_types import (
     PositionExecutorConfig,
     TripleBarrierConfig,
@@ -41,19 +35,12 @@ from hummingbot_scripts.ml_signals.paper.desk import Latency
 from market_sim.kraken_book import BookShape
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings, KrakenStandIn
 from signal_server.core.clock import utc_now
+from tests.connectors import Running, driven, eventually, sent_to
 
-PATIENCE_S = 30
 START_USD = 100_000
 SYMBOL = "BTC-USD"
 CONNECTOR = "kraken_paper_trade"
 TAKER, MAKER = Decimal("0.0026"), Decimal("0.0016")
-EVENTS = (
-    MarketEvent.OrderFilled,
-    MarketEvent.BuyOrderCompleted,
-    MarketEvent.SellOrderCompleted,
-    MarketEvent.OrderCancelled,
-    MarketEvent.OrderFailure,
-)
 
 
 class Prices:
@@ -66,28 +53,6 @@ class Prices:
 
     def price_at(self, _symbol: str, _when: datetime) -> float:
         return self.price
-
-
-@dataclass(frozen=True, slots=True)
-class Trading:
-    """A connector that is ready, and what it has said."""
-
-    connector: Any
-    events: EventLogger
-
-    async def heard(self, kind: type, count: int = 1) -> list[Any]:
-        def so_far() -> list[Any]:
-            return [event for event in self.events.event_log if isinstance(event, kind)]
-
-        await eventually(lambda: len(so_far()) >= count)
-        return so_far()
-
-    async def opened(self, order_id: str) -> None:
-        def is_open() -> bool:
-            order = self.connector.in_flight_orders.get(order_id)
-            return order is not None and order.current_state is OrderState.OPEN
-
-        await eventually(is_open)
 
 
 @dataclass
@@ -129,12 +94,6 @@ def config(connector: PaperKraken) -> PositionExecutorConfig:
     )
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 (what is awaited happens inside Hummingbot)
-            await asyncio.sleep(0.02)
-
-
 @pytest.fixture
 def prices() -> Prices:
     return Prices()
@@ -149,37 +108,23 @@ async def stand_in(monkeypatch: pytest.MonkeyPatch, prices: Prices) -> AsyncIter
         book=BookShape(churn_s=1e12),  # both bots find the very same books
     )
     kraken = KrakenStandIn(prices, settings, utc_now)
-    addresses = await kraken.start()
-    monkeypatch.setattr(kraken_constants, "BASE_URL", addresses.rest_url)
-    monkeypatch.setattr(kraken_constants, "WS_URL", addresses.ws_url)
-    monkeypatch.setattr(kraken_constants, "WS_AUTH_URL", addresses.ws_url)
     schema = AllConnectorSettings.get_connector_settings()["kraken"].trade_fee_schema
     monkeypatch.setattr(schema, "taker_percent_fee_decimal", TAKER)
     monkeypatch.setattr(schema, "maker_percent_fee_decimal", MAKER)
-    yield kraken
-    await kraken.stop()
+    async with sent_to(kraken, monkeypatch):
+        yield kraken
 
 
 @asynccontextmanager
-async def running(connector: Any) -> AsyncIterator[Trading]:
-    """Let Hummingbot's own clock drive the connector until the test is over."""
-    events = EventLogger()
-    for event in EVENTS:
-        connector.add_listener(event, events)
-    clock = Clock(ClockMode.REALTIME, 0.2)
-    clock.add_iterator(connector)
-    with clock:
-        ticking = asyncio.create_task(clock.run())
-        try:
-            await eventually(lambda: connector.ready)
-            await eventually(lambda: connector.trusted_price(SYMBOL) is not None)
-            yield Trading(connector, events)
-        finally:
-            ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticking
-            await connector.stop_network()
-            await ConnectionsFactory().close()
+async def running(connector: CarefulKraken) -> AsyncIterator[Running]:
+    """Run a connector once it is ready and has a price."""
+
+    def is_ready() -> bool:
+        return connector.ready and connector.trusted_price(SYMBOL) is not None
+
+    run = Running(connector)
+    async with driven(run, is_ready):
+        yield run
 
 
 def paper(folder: Path) -> PaperKraken:
@@ -208,7 +153,7 @@ async def test_a_round_trip_on_paper(stand_in: KrakenStandIn, tmp_path: Path) ->
         assert connector.get_balance("USD") == START_USD - Decimal("0.012") - paid
 
 
-async def scenario(trading: Trading, prices: Prices) -> None:
+async def scenario(trading: Running, prices: Prices) -> None:
     """Trade in every way that the bot may, one order after another."""
     connector = trading.connector
     connector.buy(SYMBOL, Decimal("0.4"), OrderType.MARKET)  # more than two levels hold
@@ -242,7 +187,7 @@ async def scenario(trading: Trading, prices: Prices) -> None:
     await connector._update_balances()
 
 
-def told(trading: Trading) -> dict[str, Any]:
+def told(trading: Running) -> dict[str, Any]:
     """Return what a connector has said of its trades, and the balances that it shows."""
     fills = [event for event in trading.events.event_log if isinstance(event, OrderFilledEvent)]
     names = [type(e).__name__ for e in trading.events.event_log]
