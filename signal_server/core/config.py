@@ -199,6 +199,24 @@ class ProfileConfig(Section):
     features: Literal["indicators", "six", "all", "pooled"]
 
 
+class GatesConfig(Section):
+    """What a new version must reach on its test part to replace the one in use.
+
+    `min_accuracy` and `min_trades` count calls of UP and DOWN at confidence 0.60 and above; the
+    defaults are the specification's.
+    """
+
+    min_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.55
+    min_trades: Annotated[int, Field(ge=0)] = 100
+    max_calibration_error: Annotated[float, Field(ge=0, le=1)] = 0.03
+
+
+class RegistryConfig(Section):
+    """The registered models and which of them may be used."""
+
+    gates: GatesConfig = GatesConfig()
+
+
 class Settings(BaseSettings):
     """Everything in `conf/signal_server.yml`, plus the secrets of the environment."""
 
@@ -216,6 +234,7 @@ class Settings(BaseSettings):
     serving: ServingConfig
     training: TrainingConfig
     backtest: BacktestConfig
+    registry: RegistryConfig = RegistryConfig()
     profiles: dict[str, ProfileConfig]
     polygon_api_key: SecretStr = SecretStr("")
 
@@ -311,8 +330,9 @@ def _nested_names() -> list[str]:
         ServingConfig,
         TrainingConfig,
         BacktestConfig,
+        RegistryConfig,
     )
-    names = ("POLYGON", "SERVING", "TRAINING", "BACKTEST")
+    names = ("POLYGON", "SERVING", "TRAINING", "BACKTEST", "REGISTRY")
     return [
         f"{ENVIRONMENT_PREFIX}{name}__{key.upper()}"
         for name, section in zip(names, sections, strict=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 import xgboost as xgb
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from signal_server.core.config import ProfileConfig, TrainingConfig
@@ -14,7 +15,9 @@ from signal_server.core.errors import ModelError, SchemaMismatchError
 from signal_server.features.catalogue import CATALOGUE, schema_hash
 from signal_server.training.calibration import Calibration
 from signal_server.training.dataset import feature_matrix
+from signal_server.training.lineage import Lineage
 from signal_server.training.model import logits, open_booster
+from signal_server.training.reference import Reference
 from signal_server.training.splits import Windows
 from signal_server.training.validation import Validation
 
@@ -43,8 +46,7 @@ class ModelCard:
     rounds: int
     gain_shares: dict[str, float]
     data_fingerprint: str
-    package_versions: dict[str, str]
-    code_version: str
+    lineage: Lineage
     validation: Validation
 
 
@@ -58,11 +60,17 @@ class Manifest(ModelCard):
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """What training returns and the registry stores; `booster` is XGBoost's UBJSON."""
+    """What training returns and the registry stores; boosters are XGBoost's UBJSON.
+
+    `booster` is served. `evaluated` is the one that the test part was predicted with, None where
+    it is the same.
+    """
 
     card: ModelCard
     booster: bytes
     calibration: Calibration
+    reference: Reference
+    evaluated: bytes | None = None
 
 
 class Model:
@@ -90,9 +98,17 @@ class Model:
         missing = [name for name in names if name not in features.columns]
         if missing:
             raise SchemaMismatchError(f"{self._title} needs features not given: {_join(missing)}")
-        raw = logits(self._booster, feature_matrix(features, names), len(self._manifest.classes))
         columns = [direction.value for direction in self._manifest.classes]
-        return pd.DataFrame(self._calibration.apply(raw), index=features.index, columns=columns)
+        chances = self.predict_rows(feature_matrix(features, names))
+        return pd.DataFrame(chances, index=features.index, columns=columns)
+
+    def predict_rows(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return calibrated probabilities (rows, classes) for finite or NaN (rows, features).
+
+        Columns are `manifest.feature_names` in their order; it is the caller's to see to that.
+        """
+        raw = logits(self._booster, features, len(self._manifest.classes))
+        return self._calibration.apply(raw)
 
     def check_schema(self) -> None:
         """Raise `SchemaMismatchError` unless this code computes the features it was trained on.

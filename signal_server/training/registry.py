@@ -1,19 +1,19 @@
-"""Models on disk: immutable folders, and an alias for the one in use.
+"""Models on disk: immutable folders, and aliases that say which of them are in use.
 
-<root>/<profile>/<version>/manifest.json, booster.ubj, calibration.json, SHA256SUMS
-<root>/<profile>/champion     the version that `load` takes by default
+<root>/<profile>/<version>/manifest.json, booster.ubj, calibration.json, reference.json, SHA256SUMS,
+                           and evaluated.ubj where the served booster saw more than the evaluated
+<root>/<profile>/aliases.json      champion, challengers and how they came to be it
 """
 
 import hashlib
 import re
-import shutil
-import tempfile
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from signal_server.core.clock import Clock, utc_now
 from signal_server.core.errors import ModelError
+from signal_server.training.aliases import Action, Aliases, Event, change_aliases, read_aliases
 from signal_server.training.artifact import (
     Manifest,
     Model,
@@ -24,37 +24,68 @@ from signal_server.training.artifact import (
     manifest_from_json,
     manifest_to_json,
 )
+from signal_server.training.folder import read_folder, write_folder
+from signal_server.training.reference import Reference, reference_from_json, reference_to_json
 
 MANIFEST, BOOSTER, CALIBRATION = "manifest.json", "booster.ubj", "calibration.json"
-CHECKSUMS = "SHA256SUMS"
-CHAMPION = "champion"
-_FILES = (MANIFEST, BOOSTER, CALIBRATION)
+REFERENCE, EVALUATED = "reference.json", "evaluated.ubj"
+_REQUIRED = (MANIFEST, BOOSTER, CALIBRATION, REFERENCE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One version on disk: its manifest, or why it cannot be used (`problem` is then not empty)."""
+
+    name: str
+    version: str
+    manifest: Manifest | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LastGood:
+    """The newest champion that opens, and why those after it were passed over, newest first."""
+
+    model: Model
+    passed_over: tuple[str, ...]
+
+
 class ModelRegistry:
-    """The models under one folder; `clock` stamps their versions."""
+    """The models under one folder; `clock` stamps versions and history."""
 
     def __init__(self, root: Path, clock: Clock = utc_now) -> None:
         self._root = root
         self._clock = clock
 
-    def register(self, trained: TrainedModel) -> Manifest:
-        """Store a model as a new version and make it its profile's champion.
+    def register(
+        self,
+        trained: TrainedModel,
+        *,
+        wish: Action = Action.PROMOTED,
+        reasons: tuple[str, ...] = (),
+        by: str = "",
+    ) -> Manifest:
+        """Store a model as a new version, and give it the part that `wish` names.
 
+        With `reasons` against it a version that wishes to be promoted is kept as refused. The
+        first of a profile becomes its champion whatever the wish, or nothing could be served.
         The folder appears whole or not at all. Raises `ModelError` when it cannot be written.
         """
         manifest = self._stamp(trained)
-        contents = {
-            MANIFEST: manifest_to_json(manifest),
-            BOOSTER: trained.booster,
-            CALIBRATION: calibration_to_json(trained.calibration),
-        }
-        try:
-            _write_folder(self._folder(manifest.id, manifest.version), contents)
-            self._write_champion(manifest.id, manifest.version)
-        except OSError as error:
-            raise ModelError(f"{self._root} cannot be written: {error.strerror}") from error
+        folder = self._folder(manifest.id, manifest.version)
+        write_folder(folder, _contents(trained, manifest))
+        self._tell(
+            manifest.id,
+            lambda aliases: Event(
+                at=manifest.created_at,
+                action=_admission(aliases, wish, reasons),
+                version=manifest.version,
+                by=by,
+                why="first of its profile" if aliases.champion is None else "trained",
+                reasons=reasons,
+            ),
+        )
         return manifest
 
     def load(self, name: str, version: str | None = None) -> Model:
@@ -62,34 +93,133 @@ class ModelRegistry:
 
         Raises `ModelError` naming the folder when there is none or it is damaged or foreign.
         """
-        folder = self._folder(name, version or self.champion(name))
-        manifest, contents = _read(folder)
-        try:
-            calibration = calibration_from_json(contents[CALIBRATION])
-            return Model(manifest, contents[BOOSTER], calibration)
-        except ModelError as error:
-            raise ModelError(f"{folder}: {error}") from error
+        return self._open(self._folder(name, version or self.champion(name)), BOOSTER)
 
-    def list(self) -> tuple[Manifest, ...]:
-        """Return all manifests, by profile, oldest first; raise `ModelError` on a damaged one."""
-        folders = sorted(path.parent for path in self._root.glob(f"*/[!.]*/{MANIFEST}"))
-        return tuple(_read(folder)[0] for folder in folders)
+    def load_evaluated(self, name: str, version: str | None = None) -> Model:
+        """Open a version as its test part was predicted: what it had not seen, it has not seen.
+
+        Differs from `load` only where the served booster was fitted again on all rows.
+        """
+        return self._open(self._folder(name, version or self.champion(name)), EVALUATED)
+
+    def load_last_good(self, name: str, check: Callable[[Model], None]) -> LastGood:
+        """Open the champion, or the newest earlier one, that is whole and passes `check`.
+
+        `check` raises `ModelError` for a model that cannot be used. Raises the champion's
+        `ModelError` when no version is left.
+        """
+        versions = (self.champion(name), *self.aliases(name).earlier_champions)
+        refusals: list[ModelError] = []
+        for version in versions:
+            try:
+                model = self.load(name, version)
+                check(model)
+            except ModelError as error:
+                refusals.append(error)
+            else:
+                return LastGood(model, tuple(str(error) for error in refusals))
+        raise refusals[0]
+
+    def aliases(self, name: str) -> Aliases:
+        """Return champion, challengers and history of a profile; reads one small file."""
+        return read_aliases(self._root / _checked(name))
 
     def champion(self, name: str) -> str:
         """Return the version that `load(name)` opens; raise `ModelError` when there is none."""
-        path = self._root / _checked(name) / CHAMPION
-        try:
-            return _checked(path.read_text(encoding="utf-8").strip())
-        except FileNotFoundError:
+        version = self.aliases(name).champion
+        if version is None:
             raise ModelError(
                 f"no model of profile {name} in {self._root}; "
                 f"train one with `signal-server train --profile {name}`"
-            ) from None
-        except (OSError, UnicodeDecodeError, ModelError) as error:
-            raise ModelError(f"{path} does not name a version; train {name} again") from error
+            )
+        return _checked(version)
+
+    def challengers(self, name: str) -> tuple[str, ...]:
+        """Return the versions that are scored beside the champion and never published."""
+        return self.aliases(name).challengers
+
+    def promote(self, name: str, version: str, *, by: str, why: str) -> Event:
+        """Make `version` the champion; raise `ModelError` when it is no whole model."""
+        self.load(name, version)
+        return self._act(name, Action.PROMOTED, version, (by, why))
+
+    def challenge(self, name: str, version: str, *, by: str, why: str) -> Event:
+        """Make `version` a challenger; raise `ModelError` if it is the champion or not whole."""
+        if version == self.aliases(name).champion:
+            raise ModelError(f"{name} {version} is the champion; name another version")
+        self.load(name, version)
+        return self._act(name, Action.CHALLENGED, version, (by, why))
+
+    def withdraw(self, name: str, version: str, *, by: str, why: str) -> Event:
+        """Make `version` a challenger no more; raise `ModelError` when it is none."""
+        if version not in self.challengers(name):
+            raise ModelError(f"{name} {version} is no challenger; see `signal-server models`")
+        return self._act(name, Action.WITHDRAWN, version, (by, why))
+
+    def rollback(self, name: str, *, by: str, why: str) -> Event:
+        """Return to the champion before this one, or to the newest before it that opens.
+
+        Raises `ModelError` when there is none.
+        """
+        for version in self.aliases(name).earlier_champions:
+            try:
+                self.load(name, version)
+            except ModelError:
+                continue
+            return self._act(name, Action.ROLLED_BACK, version, (by, why))
+        raise ModelError(f"{name} has no earlier champion to go back to; promote a version")
+
+    def reference(self, name: str, version: str) -> Reference:
+        """Return what the version's inputs and outputs looked like in training."""
+        folder = self._folder(name, version)
+        try:
+            return reference_from_json(read_folder(folder, _REQUIRED, (EVALUATED,))[REFERENCE])
+        except ModelError as error:
+            raise _named(folder, error) from error
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return all versions on disk, by profile, oldest first, the damaged ones too."""
+        folders = sorted(path.parent for path in self._root.glob(f"*/[!.]*/{MANIFEST}"))
+        return tuple(self._entry(folder) for folder in folders)
+
+    def list(self) -> tuple[Manifest, ...]:
+        """Return the manifests of all versions that are whole, by profile, oldest first."""
+        return tuple(entry.manifest for entry in self.entries() if entry.manifest is not None)
+
+    def manifest(self, name: str, version: str | None = None) -> Manifest:
+        """Return the manifest of a version, the champion's unless one is given.
+
+        Raises `ModelError` when there is none or it is damaged.
+        """
+        return _read_manifest(self._folder(name, version or self.champion(name)))[0]
 
     def _folder(self, name: str, version: str) -> Path:
         return self._root / _checked(name) / _checked(version)
+
+    def _entry(self, folder: Path) -> Entry:
+        try:
+            manifest, problem = _read_manifest(folder)[0], ""
+        except ModelError as error:
+            manifest, problem = None, str(error)
+        return Entry(folder.parent.name, folder.name, manifest, problem)
+
+    def _open(self, folder: Path, booster: str) -> Model:
+        manifest, contents = _read_manifest(folder)
+        try:
+            calibration = calibration_from_json(contents[CALIBRATION])
+            return Model(manifest, contents.get(booster, contents[BOOSTER]), calibration)
+        except ModelError as error:
+            raise ModelError(f"{folder}: {error}") from error
+
+    def _act(self, name: str, action: Action, version: str, who: tuple[str, str]) -> Event:
+        event = Event(self._clock(), action, version, *who)
+        return self._tell(name, lambda _aliases: event)
+
+    def _tell(self, name: str, event_of: Callable[[Aliases], Event]) -> Event:
+        try:
+            return change_aliases(self._root / _checked(name), event_of)
+        except OSError as error:
+            raise ModelError(f"{self._root} cannot be written: {error.strerror}") from error
 
     def _stamp(self, trained: TrainedModel) -> Manifest:
         now = self._clock()
@@ -99,13 +229,21 @@ class ModelRegistry:
         version = f"{now:%Y%m%dT%H%M%S}Z-{digest.hexdigest()[:8]}"
         return Manifest(**card, version=version, created_at=now)
 
-    def _write_champion(self, name: str, version: str) -> None:
-        path = self._root / name / CHAMPION
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=".champion-", delete=False, encoding="utf-8"
-        ) as temporary:
-            temporary.write(version + "\n")
-        Path(temporary.name).replace(path)
+
+def _admission(aliases: Aliases, wish: Action, reasons: tuple[str, ...]) -> Action:
+    if aliases.champion is None:
+        return Action.PROMOTED
+    return Action.REFUSED if reasons and wish is Action.PROMOTED else wish
+
+
+def _contents(trained: TrainedModel, manifest: Manifest) -> dict[str, bytes]:
+    contents = {
+        MANIFEST: manifest_to_json(manifest),
+        BOOSTER: trained.booster,
+        CALIBRATION: calibration_to_json(trained.calibration),
+        REFERENCE: reference_to_json(trained.reference),
+    }
+    return contents if trained.evaluated is None else {**contents, EVALUATED: trained.evaluated}
 
 
 def _checked(name: str) -> str:
@@ -114,42 +252,17 @@ def _checked(name: str) -> str:
     return name
 
 
-def _write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
-    if folder.exists():
-        raise ModelError(f"{folder} exists already; versions never change, so train again")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".writing-"))
-    try:
-        for name, content in contents.items():
-            (temporary / name).write_bytes(content)
-        (temporary / CHECKSUMS).write_text(_checksums(contents), encoding="utf-8")
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _read(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
-    """Return the verified files of `folder` and its manifest."""
-    try:
-        contents = {name: (folder / name).read_bytes() for name in _FILES}
-        checksums = (folder / CHECKSUMS).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{folder} is not a whole model; train it again") from error
-    if checksums != _checksums(contents):
-        raise ModelError(f"{folder} is damaged: its files differ from {CHECKSUMS}; train it again")
+def _read_manifest(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest of `folder` and its verified files."""
+    contents = read_folder(folder, _REQUIRED, (EVALUATED,))
     try:
         manifest = manifest_from_json(contents[MANIFEST])
     except ModelError as error:
-        raise ModelError(f"{folder}: {error}; train it again") from error
+        raise _named(folder, error) from error
     if (manifest.id, manifest.version) != (folder.parent.name, folder.name):
         raise ModelError(f"{folder} holds model {manifest.id} {manifest.version}; move it back")
     return manifest, contents
 
 
-def _checksums(contents: Mapping[str, bytes]) -> str:
-    """Return lines as `sha256sum` writes them."""
-    return "".join(
-        f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in sorted(contents)
-    )
+def _named(folder: Path, error: ModelError) -> ModelError:
+    return ModelError(f"{folder}: {error}; train it again")

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from signal_server import __version__
 from signal_server.core.config import ProfileConfig, TrainingConfig
 from signal_server.features.catalogue import feature_names, schema_hash
 from signal_server.training.artifact import ModelCard, TrainedModel
@@ -20,11 +18,11 @@ from signal_server.training.calibration_choice import (
 )
 from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset, fingerprint
 from signal_server.training.evaluation import Evaluation, Outcomes
+from signal_server.training.lineage import lineage
 from signal_server.training.model import FittedBooster, fit_booster, logits, open_booster
+from signal_server.training.reference import make_reference
 from signal_server.training.splits import Part, Split, split_by_time, windows_of
 from signal_server.training.validation import Validation, validate
-
-PACKAGES = ("xgboost", "numpy", "pandas", "pandas-ta", "TA-Lib")
 
 Report = Callable[[str, float], None]
 """Takes a stage's name and the share of it that is done, 0 to 1."""
@@ -88,11 +86,16 @@ def train(
         rounds=fit.booster.rounds,
         gain_shares=fit.booster.gain_shares,
         data_fingerprint=fingerprint(bars_by_symbol),
-        package_versions={package: version(package) for package in PACKAGES},
-        code_version=__version__,
+        lineage=lineage(),
         validation=validation,
     )
-    return TrainedModel(card, fit.booster.raw, fit.calibration.calibration)
+    confidence = _probabilities(dataset, split.test, fit).max(axis=1)
+    return TrainedModel(
+        card,
+        fit.booster.raw,
+        fit.calibration.calibration,
+        make_reference(dataset, split.train, confidence),
+    )
 
 
 def fit_model(dataset: Dataset, split: Split, spec: TrainingSpec, report: Report) -> Fit:
@@ -123,7 +126,7 @@ def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Vali
     return validate(
         Evaluation(
             classes=dataset.classes,
-            probabilities=fit.calibration.calibration.apply(_logits(dataset, part, fit.booster)),
+            probabilities=_probabilities(dataset, part, fit),
             labels=dataset.labels[part.rows],
             time=dataset.time[part.rows],
             horizon_s=spec.profile.label.horizon_s,
@@ -143,6 +146,10 @@ def _dataset_spec(spec: TrainingSpec, names: tuple[str, ...]) -> DatasetSpec:
         bar_seconds=spec.bar_seconds,
         stride_bars=spec.training.row_stride_bars,
     )
+
+
+def _probabilities(dataset: Dataset, part: Part, fit: Fit) -> NDArray[np.float64]:
+    return fit.calibration.calibration.apply(_logits(dataset, part, fit.booster))
 
 
 def _logits(dataset: Dataset, part: Part, booster: FittedBooster) -> NDArray[np.float64]:

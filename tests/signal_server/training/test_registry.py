@@ -11,6 +11,7 @@ import pytest
 
 from signal_server.core.errors import ModelError, SchemaMismatchError
 from signal_server.features.catalogue import compute_features
+from signal_server.training.aliases import Action
 from signal_server.training.artifact import Model, TrainedModel
 from signal_server.training.registry import ModelRegistry
 from signal_server.training.train import train
@@ -42,7 +43,7 @@ def registry(tmp_path) -> ModelRegistry:
 
 def _reseal(folder):
     """Make checksums fit changed files, as someone who edits a model on purpose would."""
-    names = ["booster.ubj", "calibration.json", "manifest.json"]
+    names = ["booster.ubj", "calibration.json", "manifest.json", "reference.json"]
     lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names]
     (folder / "SHA256SUMS").write_text("".join(lines))
 
@@ -113,6 +114,145 @@ def test_the_newest_model_is_the_champion_and_older_ones_stay(registry, trained)
     assert registry.list() == (first, second)
 
 
+def _promotions(registry):
+    return [(event.action, event.version) for event in registry.aliases("planted").history]
+
+
+def test_a_model_that_fails_a_gate_is_kept_and_not_used(registry, trained):
+    first = registry.register(trained)
+    second = registry.register(trained, reasons=("too few trades",))
+    assert registry.champion("planted") == first.version
+    assert registry.list() == (first, second)
+    assert registry.aliases("planted").reasons_against(second.version) == ("too few trades",)
+
+
+def test_the_first_of_a_profile_is_used_even_if_it_fails_a_gate(registry, trained):
+    first = registry.register(trained, reasons=("too few trades",))
+    assert registry.champion("planted") == first.version
+    assert registry.aliases("planted").history[0].reasons == ("too few trades",)
+
+
+def test_a_challenger_is_listed_and_not_used(registry, trained):
+    first, second = registry.register(trained), registry.register(trained, wish=Action.CHALLENGED)
+    assert registry.champion("planted") == first.version
+    assert registry.challengers("planted") == (second.version,)
+    registry.withdraw("planted", second.version, by="me", why="it trades less")
+    assert registry.challengers("planted") == ()
+    with pytest.raises(ModelError, match="is no challenger"):
+        registry.withdraw("planted", second.version, by="me", why="again")
+
+
+def test_the_champion_cannot_challenge_itself(registry, trained):
+    first = registry.register(trained)
+    with pytest.raises(ModelError, match="is the champion"):
+        registry.challenge("planted", first.version, by="me", why="no reason")
+
+
+def test_promoting_and_rolling_back_leave_a_history(registry, trained):
+    first, second = registry.register(trained), registry.register(trained)
+    event = registry.rollback("planted", by="me", why="live accuracy fell")
+    assert (event.version, event.by, event.why) == (first.version, "me", "live accuracy fell")
+    assert registry.load("planted").manifest == first
+    registry.promote("planted", second.version, by="me", why="it was the market")
+    assert registry.load("planted").manifest == second
+    assert _promotions(registry) == [
+        (Action.PROMOTED, first.version),
+        (Action.PROMOTED, second.version),
+        (Action.ROLLED_BACK, first.version),
+        (Action.PROMOTED, second.version),
+    ]
+    assert event.at.tzinfo is not None
+
+
+def test_there_is_no_way_back_from_the_first(registry, trained):
+    registry.register(trained)
+    with pytest.raises(ModelError, match="no earlier champion"):
+        registry.rollback("planted", by="me", why="hope")
+
+
+def _damage(tmp_path, manifest):
+    (tmp_path / "models" / "planted" / manifest.version / "booster.ubj").write_bytes(b"{}")
+
+
+def test_a_damaged_version_is_not_promoted(registry, trained, tmp_path):
+    first = registry.register(trained)
+    second = registry.register(trained, reasons=("too few trades",))
+    _damage(tmp_path, second)
+    with pytest.raises(ModelError, match=f"{second.version} is damaged"):
+        registry.promote("planted", second.version, by="me", why="hope")
+    assert registry.champion("planted") == first.version
+
+
+def test_a_rollback_passes_over_a_damaged_version(registry, trained, tmp_path):
+    first, second, _third = (registry.register(trained) for _ in range(3))
+    _damage(tmp_path, second)
+    assert registry.rollback("planted", by="me", why="worse").version == first.version
+
+
+def test_the_last_good_one_goes_on_when_the_champion_is_damaged(registry, trained, tmp_path):
+    first, second = registry.register(trained), registry.register(trained)
+    _damage(tmp_path, second)
+    found = registry.load_last_good("planted", lambda _model: None)
+    assert found.model.manifest == first
+    assert len(found.passed_over) == 1
+    assert f"{second.version} is damaged" in found.passed_over[0]
+
+
+def test_the_last_good_one_goes_on_when_the_champion_does_not_fit(registry, trained):
+    first, second = registry.register(trained), registry.register(trained)
+
+    def check(model):
+        if model.manifest.version == second.version:
+            raise ModelError("it needs other bars")
+
+    found = registry.load_last_good("planted", check)
+    assert (found.model.manifest, found.passed_over) == (first, ("it needs other bars",))
+
+
+def test_the_champion_s_own_fault_is_told_when_no_version_is_left(registry, trained, tmp_path):
+    for version in (registry.register(trained), registry.register(trained)):
+        _damage(tmp_path, version)
+    with pytest.raises(ModelError, match=f"{version.version} is damaged"):
+        registry.load_last_good("planted", lambda _model: None)
+
+
+def test_a_damaged_version_is_listed_with_its_fault(registry, trained, tmp_path):
+    first, second = registry.register(trained), registry.register(trained)
+    _damage(tmp_path, first)
+    assert registry.list() == (second,)
+    damaged, whole = registry.entries()
+    assert (damaged.version, damaged.manifest) == (first.version, None)
+    assert "is damaged" in damaged.problem
+    assert (whole.manifest, whole.problem) == (second, "")
+
+
+def test_the_booster_that_was_evaluated_is_kept_beside_the_served_one(registry, trained):
+    served = replace(trained, evaluated=trained.booster)
+    registry.register(served)
+    assert registry.load_evaluated("planted").manifest == registry.load("planted").manifest
+
+
+def test_a_lost_evaluated_booster_is_noticed(registry, trained, tmp_path):
+    manifest = registry.register(replace(trained, evaluated=trained.booster))
+    (tmp_path / "models" / "planted" / manifest.version / "evaluated.ubj").unlink()
+    with pytest.raises(ModelError, match="is damaged"):
+        registry.load("planted")
+
+
+def test_the_reference_names_every_feature(registry, trained):
+    manifest = registry.register(trained)
+    reference = registry.reference("planted", manifest.version)
+    assert tuple(reference.features) == manifest.feature_names
+    assert reference == trained.reference
+
+
+def test_the_lineage_says_what_the_model_was_made_with(registry, trained):
+    found = registry.register(trained).lineage
+    assert found.packages["xgboost"].startswith("3.")
+    assert len(found.code_sha256) == 64
+    assert found.python.startswith("3.12")
+
+
 def test_an_empty_registry_lists_nothing_and_says_how_to_train(registry):
     assert registry.list() == ()
     with pytest.raises(ModelError, match="signal-server train --profile planted"):
@@ -146,7 +286,9 @@ def test_what_a_killed_training_left_is_no_model(registry, trained, tmp_path):
     assert registry.load("planted").manifest == manifest
 
 
-@pytest.mark.parametrize("name", ["booster.ubj", "calibration.json", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["booster.ubj", "calibration.json", "manifest.json", "reference.json"]
+)
 def test_a_damaged_file_is_refused_by_the_folder_s_name(registry, trained, tmp_path, name):
     manifest = registry.register(trained)
     path = tmp_path / "models" / "planted" / manifest.version / name
@@ -201,8 +343,8 @@ def test_a_name_cannot_leave_the_registry(registry, name):
 
 def test_a_damaged_alias_is_named(registry, trained, tmp_path):
     registry.register(trained)
-    (tmp_path / "models" / "planted" / "champion").write_bytes(b"\xff\xfe/")
-    with pytest.raises(ModelError, match="champion does not name a version"):
+    (tmp_path / "models" / "planted" / "aliases.json").write_bytes(b"\xff\xfe/")
+    with pytest.raises(ModelError, match=r"aliases\.json does not hold the aliases"):
         registry.load("planted")
 
 

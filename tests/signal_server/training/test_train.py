@@ -119,7 +119,7 @@ def test_the_card_tells_what_the_model_was_made_of(make_bars, make_spec):
     assert len(card.feature_hashes) == len(card.feature_names)
     assert card.trade_count_features == ()
     assert card.windows.calibration.last_known_at < card.windows.test.start
-    assert card.package_versions["xgboost"].startswith("3.")
+    assert card.lineage.packages["xgboost"].startswith("3.")
     assert len(card.data_fingerprint) == 64
 
 
