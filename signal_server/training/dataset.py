@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from signal_server.core.config import LabelConfig
 from signal_server.core.domain import BAR_COLUMNS, Direction
 from signal_server.core.errors import ModelError, NoHistoryError
-from signal_server.core.gaps import whole_after, whole_before
-from signal_server.features.catalogue import compute_features, warmup_bars
+from signal_server.core.gaps import whole_after
+from signal_server.features.catalogue import compute_features, leaders_of, warmup_bars
+from signal_server.features.coverage import whole_rows
 from signal_server.labels import classes, make_labels
 from signal_server.training.weights import average_uniqueness, mean_one
 
@@ -81,9 +82,10 @@ def build_dataset(
 ) -> Dataset:
     """Compute features and labels of every symbol and join them in time order.
 
-    Left out are rows without a known label, rows inside the features' warm-up, and rows with too
-    many bars missing in their warm-up, as the server would refuse them, or in their horizon. The
-    stride counts on the clock, not from the first bar, so that all symbols keep the same moments.
+    Left out are rows without a known label, rows whose horizon is not over, rows inside the
+    features' warm-up, and rows with too many bars missing in their warm-up, as the server would
+    refuse them, or in their horizon. The stride counts on the clock, not from the first bar, so
+    that all symbols keep the same moments. The mapping may read the bars each time it is asked.
     Raises `NoHistoryError` naming a symbol with no usable row.
     """
     outline = outline_dataset(bars_by_symbol, spec)
@@ -99,26 +101,31 @@ def build_dataset(
 def outline_dataset(bars_by_symbol: Mapping[str, pd.DataFrame], spec: DatasetSpec) -> Dataset:
     """Return the dataset with all but its features, which are (rows, 0) here.
 
-    Holds the bars of one symbol at a time, if the mapping does. Raises as `build_dataset`.
+    Holds the bars of one symbol and of the leaders at a time, if the mapping holds none. Raises
+    as `build_dataset`.
     """
     if not bars_by_symbol:
         raise NoHistoryError("there are no bars to train on; backfill or import some first")
     symbols = tuple(sorted(bars_by_symbol))
-    return _join(symbols, [_symbol_rows(one, bars_by_symbol[one], spec) for one in symbols], spec)
+    leaders = _leaders(bars_by_symbol, spec.names)
+    rows = [_symbol_rows(one, bars_by_symbol[one], spec, leaders) for one in symbols]
+    return _join(symbols, rows, spec)
 
 
 def iter_blocks(bars_by_symbol: Mapping[str, pd.DataFrame], outline: Dataset) -> Iterator[Block]:
     """Yield the features of all rows of an outline, symbol by symbol, in blocks of rising time.
 
-    A block comes from at most 100,000 bars, whatever the history, so that it fits into memory.
+    A block comes from at most 100,000 bars, whatever the history, so that it fits into memory:
+    `outline.labels[block.rows]` are its labels.
     """
+    leaders = _leaders(bars_by_symbol, outline.names)
     for code, symbol in enumerate(outline.symbols):
         rows = np.flatnonzero(outline.symbol_codes == code)
         bars = bars_by_symbol[symbol]
         usable = np.zeros(len(bars), dtype=np.bool_)
         usable[bars.index.searchsorted(outline.time[rows])] = True
         first = 0
-        for features in _feature_blocks(bars, usable, outline.names):
+        for features in _feature_blocks(bars, usable, outline.names, leaders):
             yield Block(rows[first : first + len(features)], features)
             first += len(features)
 
@@ -148,13 +155,29 @@ def feature_matrix(features: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np
     return matrix
 
 
-def _symbol_rows(symbol: str, bars: pd.DataFrame, spec: DatasetSpec) -> _SymbolRows:
+def _leaders(
+    bars_by_symbol: Mapping[str, pd.DataFrame], names: tuple[str, ...]
+) -> dict[str, pd.DataFrame]:
+    needed = leaders_of(names)
+    missing = [symbol for symbol in needed if symbol not in bars_by_symbol]
+    if missing:
+        raise NoHistoryError(
+            f"the features compare with {', '.join(missing)}; add it to symbols and backfill it"
+        )
+    return {symbol: bars_by_symbol[symbol] for symbol in needed}
+
+
+def _symbol_rows(
+    symbol: str, bars: pd.DataFrame, spec: DatasetSpec, leaders: Mapping[str, pd.DataFrame]
+) -> _SymbolRows:
     labels = make_labels(bars, spec.label, spec.bar_seconds)
     closes = pd.DatetimeIndex(bars.index)
     time_ns = _nanoseconds(closes)
     usable = labels["label"].notna().to_numpy() & _on_stride(time_ns, spec)
-    usable &= whole_before(closes, warmup_bars(spec.names) + 1, spec.bar_seconds)
+    usable &= whole_rows(closes, spec.names, leaders, spec.bar_seconds)
     usable &= whole_after(closes, spec.label.horizon_s, spec.bar_seconds)
+    # While its time is not over, a trade's outcome is known only if it came early.
+    usable &= np.asarray(closes + pd.Timedelta(seconds=spec.label.horizon_s) <= closes.max())
     if not usable.any():
         raise NoHistoryError(
             f"{symbol}: {len(bars)} bars leave no row after {warmup_bars(spec.names)} bars of "
@@ -174,7 +197,10 @@ def _on_stride(time_ns: NDArray[np.int64], spec: DatasetSpec) -> NDArray[np.bool
 
 
 def _feature_blocks(
-    bars: pd.DataFrame, usable: NDArray[np.bool_], names: tuple[str, ...]
+    bars: pd.DataFrame,
+    usable: NDArray[np.bool_],
+    names: tuple[str, ...],
+    leaders: Mapping[str, pd.DataFrame],
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the usable rows block by block, each computed from itself and its warm-up alone.
 
@@ -185,7 +211,7 @@ def _feature_blocks(
     for first in range(0, len(bars), BLOCK_BARS):
         last = min(first + BLOCK_BARS, len(bars))
         begin = max(0, first - warmup)
-        features = compute_features(bars.iloc[begin:last], names)
+        features = compute_features(bars.iloc[begin:last], names, leaders)
         block = features.iloc[first - begin :]
         yield feature_matrix(block.loc[usable[first:last]], names)
 

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signal_server.core.config import LabelConfig, LabelKind
+from signal_server.core.config import BarrierConfig, LabelConfig, LabelKind
 from signal_server.core.errors import ModelError, NoHistoryError
 from signal_server.features.catalogue import compute_features, feature_names, warmup_bars
 from signal_server.labels import make_labels
+from signal_server.market.store import BarStore
+from signal_server.market.stored import StoredBars
 from signal_server.training import dataset as module
 from signal_server.training.dataset import (
     DatasetSpec,
@@ -46,6 +48,20 @@ def test_rows_in_the_warm_up_and_rows_without_a_label_are_left_out(make_bars):
     assert dataset.time[0] >= bars.index[warmup_bars(NAMES)]
     assert dataset.known_at.max() <= bars.index[-1]
     assert (dataset.known_at > dataset.time).all()
+
+
+def test_the_bars_of_trades_whose_time_is_not_over_are_left_out(make_bars):
+    barriers = BarrierConfig(
+        stop_loss=0.001, take_profit=0.002, fee_bps=0, slippage_bps=0, signal_valid_s=90
+    )
+    label = LabelConfig(kind=LabelKind.TRIPLE_BARRIER, horizon_s=3600, barriers=barriers)
+    bars = make_bars(count=1500)
+    dataset = _build({"BTC-USD": bars}, replace(SPEC, label=label))
+    assert dataset.time.max() <= bars.index[-1] - pd.Timedelta(hours=1)
+    labels = make_labels(bars, label, 60).loc[dataset.time]
+    assert (dataset.known_at == pd.DatetimeIndex(labels["known_at"])).all()
+    assert len(dataset.known_at[dataset.known_at < dataset.time + pd.Timedelta(hours=1)])
+    assert {0, 2} <= set(dataset.labels)
 
 
 def test_rows_whose_warm_up_or_horizon_lies_across_a_hole_are_left_out(make_bars):
@@ -124,6 +140,26 @@ def test_a_symbol_with_too_few_bars_is_named(make_bars):
 def test_a_symbol_without_bars_is_named(make_bars):
     with pytest.raises(NoHistoryError, match="ETH-USD: 0 bars"):
         _build({"BTC-USD": make_bars(count=1500), "ETH-USD": make_bars(count=5).iloc[:0]})
+
+
+def test_bars_that_are_read_when_asked_for_give_the_same_rows(make_bars, tmp_path):
+    store = BarStore(tmp_path, 60)
+    for seed, symbol in enumerate(("BTC-USD", "ETH-USD")):
+        store.write(symbol, make_bars(count=1500, seed=seed))
+    stored = StoredBars(store, store.symbols())
+    held = {symbol: store.read(symbol) for symbol in store.symbols()}
+    assert dict(stored).keys() == held.keys()
+    np.testing.assert_array_equal(_build(stored).features, _build(held).features)
+    assert fingerprint(stored) == fingerprint(held)
+
+
+def test_stored_bars_are_those_of_the_period(make_bars, tmp_path):
+    store, bars = BarStore(tmp_path, 60), make_bars(count=100)
+    store.write("BTC-USD", bars)
+    period = (bars.index[10].to_pydatetime(), bars.index[20].to_pydatetime())
+    assert len(StoredBars(store, ("BTC-USD",), period)["BTC-USD"]) == 10
+    with pytest.raises(KeyError):
+        StoredBars(store, ("BTC-USD",))["ETH-USD"]
 
 
 def test_no_bars_at_all_are_refused():

@@ -1,0 +1,39 @@
+"""The bars of many symbols, read when they are asked for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import pandas as pd
+
+from signal_server.market.store import BarStore
+
+Period = tuple[datetime | None, datetime | None]
+
+
+class StoredBars(Mapping[str, pd.DataFrame]):
+    """A mapping of symbols to their stored bars that holds none of them.
+
+    Each access reads the store anew, so that more history can be worked on than fits into memory.
+    """
+
+    def __init__(
+        self, store: BarStore, symbols: Sequence[str], period: Period = (None, None)
+    ) -> None:
+        """Give these symbols' bars with close_time in (start, end]; None means no limit."""
+        self._store = store
+        self._symbols = tuple(symbols)
+        self._period = period
+
+    def __getitem__(self, symbol: str) -> pd.DataFrame:
+        """Read the bar frame of `symbol`; raise `KeyError` if it is not one of the symbols."""
+        if symbol not in self._symbols:
+            raise KeyError(symbol)
+        return self._store.read(symbol, *self._period)
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the symbols in the order given."""
+        return iter(self._symbols)
+
+    def __len__(self) -> int:
+        """Return how many symbols there are."""
+        return len(self._symbols)
