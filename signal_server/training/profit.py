@@ -57,6 +57,19 @@ def selections(evaluation: Evaluation, resampling: Resampling) -> tuple[Selectio
     )
 
 
+def say_worth(found: tuple[Selection, ...], costs_bps: float | None) -> str:
+    """Say what buying returned at 0.60 and above, or else in the top tenth; empty if unknown."""
+    bought = [(one, one.net_bps) for one in found if one.net_bps is not None]
+    if not bought or costs_bps is None:
+        return ""
+    selection, net = bought[-1]
+    costs = f"after costs of {costs_bps:.0f} bps" if costs_bps else "as the label counts it"
+    return (
+        f" A buy at confidence {selection.min_confidence:.2f} and above returned "
+        f"{net.value:+.1f} bps ({net.interval.low:+.1f} to {net.interval.high:+.1f}) {costs}."
+    )
+
+
 def _selection(
     evaluation: Evaluation,
     outcomes: Outcomes,

@@ -24,7 +24,7 @@ from signal_server.training.metrics import (
     rank_correlation_terms,
 )
 from signal_server.training.periods import Period, accuracy_over_time
-from signal_server.training.profit import Selection, selections
+from signal_server.training.profit import Selection, say_worth, selections
 from signal_server.training.significance import Significance, significance
 from signal_server.training.verdict import (
     MIN_CONFIDENCE,
@@ -121,7 +121,10 @@ def validate(evaluation: Evaluation) -> Validation:
     direction = _direction(evaluation, scores.resampling)
     confident = _confident(evaluation, scores)
     gain = scores.resampling.mean(scores.base_loss - scores.loss).interval
-    finding = find(overall, direction, gain)
+    shuffled = significance(evaluation)
+    finding = find(overall, direction, gain, shuffled.log_loss_p)
+    worth = selections(evaluation, scores.resampling)
+    costs_bps = None if evaluation.outcomes is None else evaluation.outcomes.costs_bps
     return Validation(
         rows=len(evaluation.labels),
         independent_rows=overall.independent_rows,
@@ -142,15 +145,15 @@ def validate(evaluation: Evaluation) -> Validation:
         confidence_rank=_confidence_rank(evaluation, scores),
         confidence_bins=confidence_bins(evaluation, scores.correct, scores.resampling),
         confident=confident,
-        significance=significance(evaluation),
+        significance=shuffled,
         rivals=tuple(_against(rival, evaluation, scores) for rival in evaluation.rivals),
-        selections=selections(evaluation, scores.resampling),
-        costs_bps=None if evaluation.outcomes is None else evaluation.outcomes.costs_bps,
+        selections=worth,
+        costs_bps=costs_bps,
         over_time=accuracy_over_time(evaluation, scores.correct, scores.resampling),
         candidates=evaluation.candidates,
         finding=finding,
         verdict=judge(finding, confident),
-        sentence=sentence(finding, overall, direction, confident),
+        sentence=sentence(finding, overall, direction, confident) + say_worth(worth, costs_bps),
     )
 
 

@@ -9,6 +9,7 @@ MIN_INDEPENDENT_ROWS = 30
 MIN_CONFIDENCE = 0.60
 MIN_ACCURACY = 0.55
 MIN_TRADES = 100
+SHUFFLED_P = 0.005
 
 
 class Verdict(StrEnum):
@@ -24,6 +25,7 @@ class Finding(StrEnum):
 
     TOO_FEW = "undecided, too few independent horizons"
     NO_EDGE = "no edge"
+    FAINT = "no edge over the majority, though shuffled labels do worse"
     PROBABILITIES = "no edge in direction, though the probabilities tell more than the base rate"
     EDGE = "edge before costs"
 
@@ -69,18 +71,22 @@ class ConfidentCalls:
         return self.accuracy.interval.low > max(MIN_ACCURACY, self.accuracy.majority_rate)
 
 
-def find(overall: Accuracy, direction: Accuracy | None, log_loss_gain: Interval) -> Finding:
+def find(
+    overall: Accuracy, direction: Accuracy | None, log_loss_gain: Interval, shuffled_p: float
+) -> Finding:
     """Return what all rows say.
 
     An edge needs both accuracies above their majority rates: a model of three classes can beat
     the majority by knowing when the price moves and nothing of where. `direction` is None when
-    no test row moved.
+    no test row moved. `shuffled_p` is the share of shuffled labels with as good a log-loss.
     """
     if overall.independent_rows < MIN_INDEPENDENT_ROWS:
         return Finding.TOO_FEW
     if overall.beats_majority and direction is not None and direction.beats_majority:
         return Finding.EDGE
-    return Finding.PROBABILITIES if log_loss_gain.low > 0 else Finding.NO_EDGE
+    if log_loss_gain.low > 0:
+        return Finding.PROBABILITIES
+    return Finding.FAINT if shuffled_p <= SHUFFLED_P else Finding.NO_EDGE
 
 
 def judge(finding: Finding, confident: ConfidentCalls | None) -> Verdict:

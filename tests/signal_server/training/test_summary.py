@@ -1,13 +1,16 @@
 """The summary puts each figure beside what needs no model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from signal_server.core.domain import Direction
-from signal_server.training.evaluation import Evaluation
+from signal_server.training.evaluation import Evaluation, Rival
 from signal_server.training.summary import describe
 from signal_server.training.validation import Validation, validate
+from tests.signal_server.training import worlds
 
 
 @pytest.fixture
@@ -50,3 +53,26 @@ def test_every_confidence_bin_has_a_line_with_its_counts(validation):
     lines = [line for line in describe(validation) if line.what.startswith("confidence ")]
     assert len(lines) == len(validation.confidence_bins) == 1
     assert "said 60.00%; 200 rows, about 100 independent" in lines[0].beside
+
+
+def test_money_baselines_and_significance_have_lines():
+    made = worlds.evaluation(0, days=40, trials=3)
+    rival = Rival("a coin", np.zeros(len(made.labels), dtype=np.int8), made.probabilities)
+    lines = {line.what: line for line in describe(validate(replace(made, rivals=(rival,))))}
+    assert lines["accuracy gained on a coin"].beside.startswith("it gets ")
+    assert "1,000 shuffles" in lines["labels shuffled in blocks do as well"].beside
+    assert lines["AUC, up against down"].beside == "chance 0.5"
+    assert any(what.endswith("a buy after costs of 58 bps") for what in lines)
+    assert any("best of 12 trials" in line.beside for line in lines.values())
+
+
+def test_calls_asked_for_but_not_made_are_said():
+    made = worlds.evaluation(0, days=2)
+    flat = np.full((len(made.labels), 2), 0.5)
+    lines = {line.what: line for line in describe(validate(replace(made, probabilities=flat)))}
+    assert lines["up or down at 0.60 and above"].value == "no call"
+
+
+def test_returns_without_costs_are_said_to_be_before_them():
+    lines = describe(validate(worlds.evaluation(0, days=2, costs_bps=0.0)))
+    assert any(line.what.endswith("a buy before costs") for line in lines)

@@ -1,6 +1,8 @@
 """The figures are right on hand-worked rows, and intervals hold what they promise."""
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -9,14 +11,16 @@ from pydantic import TypeAdapter
 
 from signal_server.core.domain import Direction
 from signal_server.training.bootstrap import (
+    Estimate,
     Interval,
     independent_rows,
     mean_interval,
     time_blocks,
 )
-from signal_server.training.evaluation import Evaluation
+from signal_server.training.evaluation import Evaluation, Rival
 from signal_server.training.validation import Validation, validate
-from signal_server.training.verdict import Accuracy, Finding, find
+from signal_server.training.verdict import Finding
+from tests.signal_server.training import worlds
 
 TWO = (Direction.DOWN, Direction.UP)
 THREE = (Direction.DOWN, Direction.FLAT, Direction.UP)
@@ -183,22 +187,52 @@ def test_rows_of_which_none_moved_have_no_direction():
 
 
 @pytest.mark.parametrize(
-    ("low", "gain", "expected"),
+    "evaluation",
     [
-        (0.52, 0.001, Finding.EDGE),
-        (0.49, 0.001, Finding.PROBABILITIES),
-        (0.49, -0.001, Finding.NO_EDGE),
+        _evaluation(*_overlapping_walk(0)),
+        _evaluation([[0.1, 0.9]], [1]),
+        _evaluation([[0.2, 0.6, 0.2]] * 50, [1] * 50, classes=THREE),
+        worlds.evaluation(0, days=40, trials=10),
     ],
+    ids=["walk", "one row", "constant", "with money"],
 )
-def test_the_verdict_follows_the_lower_ends(low, gain, expected):
-    accuracy = Accuracy(5000, 500, 0.53, Interval(low, 0.55), 0.51)
-    assert find(accuracy, accuracy, Interval(gain, 0.01)) is expected
-
-
-def test_results_go_through_json_unchanged():
-    probabilities, labels = _overlapping_walk(0)
-    result = validate(_evaluation(probabilities, labels))
+def test_results_go_through_json_unchanged_and_without_nan(evaluation):
+    result = validate(evaluation)
     adapter = TypeAdapter(Validation)
     content = adapter.dump_json(result)
-    assert json.loads(content)["accuracy"] == result.accuracy
+    assert json.loads(content, parse_constant=pytest.fail)["accuracy"] == result.accuracy
     assert adapter.validate_json(content) == result
+
+
+def test_a_handful_of_rows_in_one_stretch_is_no_certainty():
+    rows = [[0.5, 0.5]] * 3000
+    rows[100:105] = [[0.1, 0.9]] * 5
+    labels = np.random.default_rng(0).integers(0, 2, 3000)
+    labels[100:105] = [1, 1, 0, 1, 1]
+    found = validate(_evaluation(rows, labels)).confidence_bins[-1]
+    assert (found.rows, found.accuracy) == (5, 0.8)
+    assert found.interval == Interval(0.0, 1.0)
+
+
+def test_rivals_are_compared_on_the_same_rows():
+    rng = np.random.default_rng(4)
+    up = rng.uniform(0.3, 0.7, 5000)
+    labels = (rng.random(5000) < up).astype(np.int8)
+    said = np.column_stack([1 - up, up])
+    chance = Rival("coin", rng.integers(0, 2, 5000).astype(np.int8))
+    same = Rival("same", (up > 0.5).astype(np.int8), said)
+    result = validate(replace(_evaluation(said, labels), rivals=(chance, same)))
+    coin, twin = result.rivals
+    assert coin.accuracy_gain.interval.low > 0
+    assert (coin.log_loss, coin.log_loss_gain) == (None, None)
+    assert twin.accuracy_gain == Estimate(0.0, Interval(0.0, 0.0))
+    assert twin.log_loss == pytest.approx(result.log_loss)
+
+
+def test_periods_cover_every_row_in_order():
+    result = validate(worlds.evaluation(0, days=40))
+    assert len(result.over_time) == 6
+    assert sum(period.rows for period in result.over_time) == result.rows
+    assert all(a.end < b.start for a, b in pairwise(result.over_time))
+    weighted = sum(p.accuracy.value * p.rows for p in result.over_time) / result.rows
+    assert weighted == pytest.approx(result.accuracy)

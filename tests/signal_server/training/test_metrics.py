@@ -1,0 +1,80 @@
+"""Scores agree with the field's library, and their terms carry the right spread."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from signal_server.training.metrics import (
+    auc_terms,
+    brier_scores,
+    calibration_error,
+    log_losses,
+    rank_correlation_terms,
+)
+
+
+def _rows(seed, count=200, classes=3):
+    rng = np.random.default_rng(seed)
+    odds = rng.random((count, classes)) + 0.01
+    return odds / odds.sum(axis=1, keepdims=True), rng.integers(0, classes, count).astype(np.int8)
+
+
+def test_log_loss_and_brier_score_are_those_of_scikit_learn():
+    probabilities, labels = _rows(0)
+    assert log_losses(probabilities, labels).mean() == pytest.approx(
+        log_loss(labels, probabilities)
+    )
+    two, sides = _rows(1, classes=2)
+    ours = brier_scores(two, sides).mean() / 2
+    assert ours == pytest.approx(brier_score_loss(sides, two[:, 1]))
+
+
+def test_one_constant_forecast_stands_for_every_row():
+    labels = np.array([0, 1, 1], dtype=np.int8)
+    assert brier_scores(np.array([[0.5, 0.5]]), labels) == pytest.approx([0.5, 0.5, 0.5])
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), levels=st.integers(2, 50))
+def test_the_mean_of_the_auc_terms_is_the_auc_ties_and_all(seed, levels):
+    rng = np.random.default_rng(seed)
+    score = rng.integers(0, levels, 100).astype(np.float64)
+    positive = rng.random(100) < 0.4
+    positive[:2] = True, False
+    assert auc_terms(score, positive).mean() == pytest.approx(roc_auc_score(positive, score))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), levels=st.integers(2, 50))
+def test_the_mean_of_the_rank_correlation_terms_is_spearmans(seed, levels):
+    rng = np.random.default_rng(seed)
+    score = np.append(rng.integers(0, levels, 98), [-1, 99]).astype(np.float64)
+    right = rng.random(100) < 0.6
+    right[:2] = True, False
+    found = rank_correlation_terms(score, right).mean()
+    assert found == pytest.approx(stats.spearmanr(score, right).statistic)
+
+
+def test_the_spread_of_the_auc_terms_is_that_of_the_auc():
+    areas, spreads = [], []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        positive = rng.random(400) < 0.3
+        terms = auc_terms(rng.normal(size=400) + positive, positive)
+        areas.append(terms.mean())
+        spreads.append(terms.std() / np.sqrt(400))
+    assert np.mean(spreads) == pytest.approx(np.std(areas), rel=0.12)
+
+
+def test_one_sided_rows_have_no_auc_and_equal_scores_no_rank():
+    assert auc_terms(np.arange(5.0), np.ones(5, dtype=np.bool_)) is None
+    right = np.array([True, False, True, False])
+    assert rank_correlation_terms(np.full(4, 0.6), right) is None
+
+
+def test_the_calibration_error_of_a_constant_boast_is_the_boast():
+    correct = np.tile([1.0, 0.0], 500)
+    assert calibration_error(np.full(1000, 0.8), correct) == pytest.approx(0.3)
