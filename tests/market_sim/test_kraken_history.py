@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from market_sim.faults import FaultName, Where
 from market_sim.kraken_limits import Tier
 from market_sim.kraken_orders import NewOrder, OrderType, Side
 from market_sim.kraken_server import KrakenSettings
@@ -80,6 +81,51 @@ async def test_more_ids_than_kraken_takes_are_refused(session: Session) -> None:
     assert await session.rest.refusal("QueryTrades", txid=",".join(trades[:21])) == wrong
     assert len(await session.rest.result("QueryTrades", txid=",".join(trades[:20]))) == 20
     assert await session.rest.refusal("QueryOrders", txid="O-NONE") == "EOrder:Unknown order"
+
+
+async def test_what_is_not_listed_yet_cannot_be_asked_for_by_id_either(session: Session) -> None:
+    txid = await session.place(**BUY, userref="3")
+    [trade] = session.exchange.trades
+    session.kraken.faults.on(FaultName.KRAKEN_HISTORY_LAG, amount=10)
+    assert await session.rest.refusal("QueryTrades", txid=trade.id) == "EOrder:Invalid order"
+    found = await session.rest.result("QueryOrders", txid=txid, trades="true")
+    assert (found[txid]["trades"], found[txid]["vol_exec"]) == ([], "0.01000000")
+    session.kraken.faults.on(FaultName.KRAKEN_HIDDEN_ORDER, amount=4, remaining=1)
+    hidden = await session.place(**BUY, userref="4")
+    assert await session.rest.refusal("QueryOrders", txid=hidden) == "EOrder:Unknown order"
+    for method in ("OpenOrders", "ClosedOrders"):
+        answer = await session.rest.result(method, userref="4", trades="true")
+        assert answer.get("open", answer.get("closed")) == {}
+    session.clock.forward(10)
+    assert list(await session.rest.result("QueryTrades", txid=trade.id)) == [trade.id]
+    assert list((await session.rest.result("ClosedOrders", userref="4"))["closed"]) == [hidden]
+
+
+@pytest.mark.parametrize("method", ["OpenOrders", "QueryOrders", "QueryTrades", "ClosedOrders"])
+async def test_a_question_by_id_or_number_fails_as_every_other(
+    session: Session, method: str
+) -> None:
+    txid = await session.place(**BUY, userref="3")
+    [trade] = session.exchange.trades
+    given = {"QueryOrders": {"txid": txid}, "QueryTrades": {"txid": trade.id}}
+    asked = given.get(method, {"userref": "3"})
+    only = Where(method=method)
+    session.kraken.faults.on(FaultName.KRAKEN_BUSY, remaining=1, only=only)
+    assert await session.rest.refusal(method, **asked) == "EService:Busy"
+    session.kraken.faults.on(FaultName.KRAKEN_INVALID_NONCE, remaining=1, only=only)
+    assert await session.rest.refusal(method, **asked) == "EAPI:Invalid nonce"
+    assert await session.rest.result(method, **asked)
+
+
+async def test_a_refused_call_counts_too(session: Session) -> None:
+    session.kraken.limits.tier = Tier.STARTER
+    for _ in range(15):
+        await session.rest.result("Balance")
+    assert await session.rest.refusal("Balance") == "EAPI:Rate limit exceeded"
+    session.clock.forward(3.1)
+    assert await session.rest.refusal("Balance") == "EAPI:Rate limit exceeded"
+    session.clock.forward(6.2)
+    assert await session.rest.result("Balance")
 
 
 async def test_two_orders_may_bear_one_number_but_not_one_name(session: Session) -> None:

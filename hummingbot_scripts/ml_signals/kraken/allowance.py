@@ -17,6 +17,10 @@ _COST = MappingProxyType({"TradesHistory": 2.0})
 _CAN_WAIT = frozenset({"Balance", "ClosedOrders", "TradesHistory"})
 
 
+_MOST_BEYOND = 8.0
+"""More than this Kraken is never taken to have counted beyond its limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """The height at which Kraken's counter refuses calls, and by how much it falls a second."""
@@ -62,7 +66,7 @@ class Allowance:
         further refusal doubles what Kraken is taken to have counted beyond its limit.
         """
         self.missing_s(0, reserve=0)
-        self._beyond = min(max(self._beyond * 2, 1.0), self._quota.most)
+        self._beyond = min(max(self._beyond * 2, 1.0), _MOST_BEYOND)
         self._used = self._quota.most + self._beyond
 
     def accepted(self) -> None:

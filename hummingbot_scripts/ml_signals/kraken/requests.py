@@ -60,7 +60,7 @@ class KrakenRequests(KrakenExchange):  # type: ignore[misc]
             result = result_of(await self._post(PRIVATE + method, parameters))
         except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as failure:
             error = error_of_failure(failure)
-            self._learn_from(error)
+            self._learn_from(error, method)
             raise error from failure
         NONCES.accepted()
         if method not in UNCOUNTED:
@@ -95,10 +95,10 @@ class KrakenRequests(KrakenExchange):  # type: ignore[misc]
         async with asyncio.timeout(self.REQUEST_TIMEOUT_S):
             return await response.json()
 
-    def _learn_from(self, error: KrakenError) -> None:
+    def _learn_from(self, error: KrakenError, method: str) -> None:
         if NONCE_ERROR in str(error):
             NONCES.refused()
-        elif RATE_ERROR in str(error):
+        elif RATE_ERROR in str(error) and method not in UNCOUNTED:
             self._allowance.exhausted()
 
     async def _api_request_with_retry(
