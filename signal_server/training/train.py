@@ -65,7 +65,7 @@ def train(
     """
     names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
     dataset = build_dataset(
-        bars_by_symbol, _dataset_spec(spec, names), lambda share: report("features", share)
+        bars_by_symbol, dataset_spec(spec, names), lambda share: report("features", share)
     )
     split = split_by_time(dataset.time, dataset.known_at, spec.training)
     fit = fit_model(dataset, split, spec, report)
@@ -89,7 +89,7 @@ def train(
         lineage=lineage(),
         validation=validation,
     )
-    confidence = _probabilities(dataset, split.test, fit).max(axis=1)
+    confidence = forecast(dataset, split.test, fit).max(axis=1)
     return TrainedModel(
         card,
         fit.booster.raw,
@@ -126,7 +126,7 @@ def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Vali
     return validate(
         Evaluation(
             classes=dataset.classes,
-            probabilities=_probabilities(dataset, part, fit),
+            probabilities=forecast(dataset, part, fit),
             labels=dataset.labels[part.rows],
             time=dataset.time[part.rows],
             horizon_s=spec.profile.label.horizon_s,
@@ -139,7 +139,8 @@ def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Vali
     )
 
 
-def _dataset_spec(spec: TrainingSpec, names: tuple[str, ...]) -> DatasetSpec:
+def dataset_spec(spec: TrainingSpec, names: tuple[str, ...]) -> DatasetSpec:
+    """Return which rows and columns a model of `spec` learns from."""
     return DatasetSpec(
         names=names,
         label=spec.profile.label,
@@ -148,7 +149,8 @@ def _dataset_spec(spec: TrainingSpec, names: tuple[str, ...]) -> DatasetSpec:
     )
 
 
-def _probabilities(dataset: Dataset, part: Part, fit: Fit) -> NDArray[np.float64]:
+def forecast(dataset: Dataset, part: Part, fit: Fit) -> NDArray[np.float64]:
+    """Return calibrated probabilities (rows, classes) for the rows of `part`."""
     return fit.calibration.calibration.apply(_logits(dataset, part, fit.booster))
 
 
