@@ -43,7 +43,7 @@ class Demands(Indicators):
         super().__init__()
         self.by_name: dict[str, Demand] = {}
         self.by_candle: dict[int, dict[str, Feature]] = {}
-        self.leaders: set[str] = set()
+        self.by_leader: dict[str, dict[str, Feature]] = {}
         self._stage = 0
         self._inside: list[str] = []
         with np.errstate(all="ignore"):
@@ -108,7 +108,7 @@ class Demands(Indicators):
                 f"{self._inside[-1]} takes a window over {symbol}; take the window over its own "
                 "bars, in a feature of its own"
             )
-        self.leaders.add(symbol)
+        self.by_leader.setdefault(symbol, {})[feature.name] = feature
         return self.value(feature)
 
     @override

@@ -5,6 +5,7 @@ standard deviation.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,10 @@ class LiveFeatures:
         self._matrix: Array | None = None
 
     def open(self, history: Mapping[str, pd.DataFrame]) -> None:
-        """Begin with the stored bar frames; a symbol that has none begins empty."""
+        """Begin with the stored bar frames; a symbol that has none begins empty.
+
+        A symbol that closed before its leader has NaN for it until its next bar.
+        """
         for symbol, frame in history.items():
             self._fill(self._row(symbol), frame)
         self._refresh()
@@ -63,10 +67,11 @@ class LiveFeatures:
     def append(self, bars: Sequence[Bar]) -> None:
         """Take new bars, of some or all symbols, each newer than its symbol's last.
 
-        Several of one symbol are taken in their order. Raises `UnknownSymbolError`, and
-        `MarketDataError` for a bar that is not newer: reopen its symbol instead.
+        Those of one close are taken together, the older closes first. Raises
+        `UnknownSymbolError`, and `MarketDataError` for a bar that is not newer: reopen its symbol
+        instead.
         """
-        for together in _waves(bars):
+        for together in _moments(bars):
             rows = np.array([self._row(bar.symbol) for bar in together])
             closes = np.array([int(bar.close_time.timestamp()) for bar in together])
             self._check(together, rows, closes)
@@ -104,21 +109,17 @@ class LiveFeatures:
 
     def _check(self, bars: Sequence[Bar], rows: Numbers, closes: Numbers) -> None:
         late = np.flatnonzero(closes <= self._newest.closes[rows])
-        if len(late):
-            bar = bars[late[0]]
+        if len(late) or len(set(rows)) < len(rows):
+            bar = bars[late[0] if len(late) else 0]
             raise MarketDataError(
                 f"the bar of {bar.symbol} that closed {bar.close_time.isoformat()} is not newer "
                 "than the last; reopen the symbol with its bars in order"
             )
 
 
-def _waves(bars: Sequence[Bar]) -> list[list[Bar]]:
-    """Return the bars in batches with one bar a symbol."""
-    waves: list[list[Bar]] = []
-    seen: dict[str, int] = {}
+def _moments(bars: Sequence[Bar]) -> list[list[Bar]]:
+    """Return the bars of each close together, in the order of time."""
+    moments: dict[datetime, list[Bar]] = {}
     for bar in bars:
-        wave = seen[bar.symbol] = seen.get(bar.symbol, -1) + 1
-        if wave == len(waves):
-            waves.append([])
-        waves[wave].append(bar)
-    return waves
+        moments.setdefault(bar.close_time, []).append(bar)
+    return [moments[close] for close in sorted(moments)]

@@ -1,7 +1,7 @@
 """The live engine: the newest bar of every symbol at once, one value a symbol."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,19 @@ class _Stage:
         )
 
 
+@dataclass(slots=True)
+class _Led:
+    """What each symbol knows of a leader: its features (features, symbols) at the same close."""
+
+    row: int
+    features: Mapping[str, "Feature"]
+    symbols: InitVar[int]
+    values: Array = field(init=False)
+
+    def __post_init__(self, symbols: int) -> None:
+        self.values = np.full((len(self.features), symbols), np.nan)
+
+
 class NewestIndicators(Indicators):
     """Indicators of the newest bar of each symbol; arrays are as long as the symbols.
 
@@ -42,10 +55,13 @@ class NewestIndicators(Indicators):
     """
 
     def __init__(self, demands: Demands, symbols: int, leaders: Mapping[str, int]) -> None:
-        """Keep what `demands` ask for; `leaders` are the rows of the leading symbols."""
+        """Keep what `demands` ask for; `leaders` are the rows of the leading symbols, at least."""
         super().__init__()
         self._defined = demands.definitions
-        self._leaders = leaders
+        self._led = {
+            symbol: _Led(leaders[symbol], features, symbols)
+            for symbol, features in demands.by_leader.items()
+        }
         self._candles: dict[int, Indicators] = {}
         self._columns = {name: np.full(symbols, np.nan) for name in BAR_ARRAYS}
         self.closes: Seconds = np.full(symbols, -1, dtype=np.int64)
@@ -68,6 +84,8 @@ class NewestIndicators(Indicators):
         self.closes[row] = history.bars.closes[-1] if len(history.bars.closes) else -1
         for name, column in self._columns.items():
             column[row] = history.column(name)[-1] if len(history.bars.closes) else np.nan
+        for led in self._led.values():
+            led.values[:, row] = np.nan
         for stage in self._stages:
             _fill(stage, row, history)
 
@@ -83,6 +101,9 @@ class NewestIndicators(Indicators):
             for stage in self._stages:
                 self._push(stage, rows)
                 self._read(stage)
+            for led in self._led.values():
+                led.values[:, rows] = np.nan
+            self._follow()
 
     def refresh(self) -> None:
         """Read all windows again, after histories were filled in."""
@@ -90,6 +111,7 @@ class NewestIndicators(Indicators):
         with np.errstate(all="ignore"):
             for stage in self._stages:
                 self._read(stage)
+            self._follow()
 
     def column(self, name: str) -> Array:
         """Return the newest bars' column `name`."""
@@ -127,9 +149,10 @@ class NewestIndicators(Indicators):
         return self.once(("value", feature.name), compute)
 
     def leader(self, symbol: str, feature: "Feature") -> Array:
-        """Return the leader's newest value where the symbol's newest bar closed with it."""
-        row = self._leaders[symbol]
-        return np.where(self.closes == self.closes[row], self.value(feature)[row], np.nan)
+        """Return the value that the leader had when each symbol's newest bar closed."""
+        led = self._led[symbol]
+        found: Array = led.values[list(led.features).index(feature.name)]
+        return found
 
     def candles(self, minutes: int, feature: "Feature") -> Array:
         """Return the feature of each symbol's newest finished candle."""
@@ -154,6 +177,13 @@ class NewestIndicators(Indicators):
                 ladders.push(rows, newest, stacked)
         if stage.averages:
             stage.averages.push(rows, np.stack([values[name] for name, _ in stage.averages.spans]))
+
+    def _follow(self) -> None:
+        """Tell the leaders' values to the symbols that closed with them; others keep theirs."""
+        for led in self._led.values():
+            together = self.closes == self.closes[led.row]
+            values = [self.value(feature)[led.row] for feature in led.features.values()]
+            led.values[:, together] = np.array(values)[:, None]
 
     def _read(self, stage: _Stage) -> None:
         for kind, ladders in (("total", stage.sums), ("maximum", stage.maxima)):
