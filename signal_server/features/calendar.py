@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from signal_server.features.feature import Feature, Group, Unit, feature
+from signal_server.features.feature import Group, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.windows import Array
 
@@ -13,30 +13,25 @@ _FIRST_MONDAY_S = 4 * _DAY_S
 """The epoch was a Thursday."""
 
 
-def _point(name: str, period_s: int, start: str, *, sine: bool) -> Feature:
-    wave = "sine" if sine else "cosine"
-
+def _point(name: str, period_s: int, start: str, *, sine: bool) -> None:
     @feature(
         Group.CALENDAR,
         ("close_time",),
         1,
         unit=Unit.SHARE,
         name=f"{name}_{'sin' if sine else 'cos'}",
-        meaning=f"{wave} of the time since {start}, one turn per {name}, UTC",
+        meaning=f"{'sine' if sine else 'cosine'} of the time since {start}, one turn per {name}, "
+        "UTC",
     )
-    def compute(of: Indicators) -> Array:
+    def _(of: Indicators) -> Array:
         turn = 2 * np.pi * of.phase(period_s, _FIRST_MONDAY_S)
         return np.sin(turn) if sine else np.cos(turn)
 
-    return compute
 
-
-CALENDAR = tuple(
-    _point(name, period_s, start, sine=sine)
-    for name, period_s, start in (
-        ("hour", _HOUR_S, "the full hour"),
-        ("day", _DAY_S, "midnight"),
-        ("week", _WEEK_S, "Monday's midnight"),
-    )
-    for sine in (True, False)
-)
+for _name, _period_s, _start in (
+    ("hour", _HOUR_S, "the full hour"),
+    ("day", _DAY_S, "midnight"),
+    ("week", _WEEK_S, "Monday's midnight"),
+):
+    _point(_name, _period_s, _start, sine=True)
+    _point(_name, _period_s, _start, sine=False)

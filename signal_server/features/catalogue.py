@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from types import MappingProxyType
 from typing import Literal
 
@@ -11,20 +12,25 @@ import pandas as pd
 
 from signal_server.core.errors import NoHistoryError, SchemaMismatchError
 from signal_server.features.batch import BatchIndicators
-from signal_server.features.calendar import CALENDAR
 from signal_server.features.candles import BarArrays
-from signal_server.features.feature import Feature
-from signal_server.features.leaders import LEADERS
-from signal_server.features.momentum import MOMENTUM
-from signal_server.features.price_action import PRICE_ACTION
-from signal_server.features.scaled import SCALED
-from signal_server.features.six import SIX, SIX_NAMES
-from signal_server.features.slow import SLOW
-from signal_server.features.timeframes import TIMEFRAMES
-from signal_server.features.transactions import TRANSACTIONS
-from signal_server.features.trend import TREND
-from signal_server.features.volatility import VOLATILITY
-from signal_server.features.volume import VOLUME
+from signal_server.features.feature import REGISTER, Feature, Group
+from signal_server.features.six import SIX_NAMES
+
+for _module in (
+    "calendar",
+    "leaders",
+    "momentum",
+    "own",
+    "price_action",
+    "scaled",
+    "slow",
+    "timeframes",
+    "transactions",
+    "trend",
+    "volatility",
+    "volume",
+):
+    import_module(f"signal_server.features.{_module}")
 
 DEFINITION_VERSION = 2
 """Raised whenever a feature's definition changes without its name changing."""
@@ -33,18 +39,27 @@ NO_LEADERS: Mapping[str, pd.DataFrame] = MappingProxyType({})
 
 FeatureSet = Literal["indicators", "six", "all", "pooled"]
 
-INDICATORS: tuple[Feature, ...] = (
-    *TREND,
-    *MOMENTUM,
-    *VOLATILITY,
-    *VOLUME,
-    *PRICE_ACTION,
-    *TRANSACTIONS,
-)
-POOLED: tuple[Feature, ...] = (*SCALED, *SLOW, *TIMEFRAMES, *CALENDAR, *LEADERS)
-CATALOGUE: tuple[Feature, ...] = (*INDICATORS, *SIX, *POOLED)
+_INDICATOR_GROUPS = {
+    Group.TREND,
+    Group.MOMENTUM,
+    Group.VOLATILITY,
+    Group.VOLUME,
+    Group.PRICE_ACTION,
+    Group.TRANSACTIONS,
+}
+_POOLED_GROUPS = {
+    Group.SCALED,
+    Group.SLOW,
+    Group.TIMEFRAMES,
+    Group.CALENDAR,
+    Group.LEADERS,
+    Group.OWN,
+}
 
-_BY_NAME = {feature.name: feature for feature in CATALOGUE}
+CATALOGUE: tuple[Feature, ...] = tuple(
+    sorted(REGISTER.values(), key=lambda feature: list(Group).index(feature.group))
+)
+"""All features: in the order of their groups, and as they are written in each."""
 
 
 def feature_names(which: FeatureSet, *, trade_counts: bool) -> tuple[str, ...]:
@@ -59,12 +74,12 @@ def feature_names(which: FeatureSet, *, trade_counts: bool) -> tuple[str, ...]:
 
 def find_features(names: Sequence[str]) -> tuple[Feature, ...]:
     """Return the features called `names`; raise `SchemaMismatchError` naming unknown ones."""
-    unknown = [name for name in names if name not in _BY_NAME]
+    unknown = [name for name in names if name not in REGISTER]
     if unknown:
         raise SchemaMismatchError(
             f"this version computes no feature called {', '.join(unknown)}; train the model again"
         )
-    return tuple(_BY_NAME[name] for name in names)
+    return tuple(REGISTER[name] for name in names)
 
 
 def compute_features(
@@ -127,5 +142,6 @@ def _belongs(feature: Feature, which: FeatureSet) -> bool:
     if which == "six":
         return feature.name in SIX_NAMES
     if which == "pooled":
-        return feature in POOLED
-    return feature in INDICATORS or (which == "all" and feature in (*SIX, *SCALED))
+        return feature.group in _POOLED_GROUPS
+    more = {Group.SIX, Group.SCALED} if which == "all" else set()
+    return feature.group in _INDICATOR_GROUPS | more

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict, Unpack
 
+from signal_server.core.errors import SchemaMismatchError
 from signal_server.features.indicators import Indicators
 from signal_server.features.windows import Array
 
@@ -36,6 +37,7 @@ class Group(StrEnum):
     TIMEFRAMES = "timeframes"
     CALENDAR = "calendar"
     LEADERS = "leaders"
+    OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Feature:
     inputs: tuple[str, ...]
     warmup_bars: int
     compute: Compute
-    unit: Unit = Unit.SHARE
+    unit: Unit
     source: str = ""
     leaders: tuple[str, ...] = ()
 
@@ -85,10 +87,11 @@ def feature(
     """
 
     def register(compute: Compute) -> Feature:
+        meaning = about.get("meaning") or compute.__doc__ or ""
         made = Feature(
-            name=about.get("name", compute.__name__),
+            name=about.get("name") or compute.__name__,
             group=group,
-            meaning=about.get("meaning", compute.__doc__ or ""),
+            meaning=meaning[:1].upper() + meaning[1:].rstrip("."),
             inputs=inputs,
             warmup_bars=warmup_bars,
             compute=compute,
@@ -96,6 +99,8 @@ def feature(
             source=about.get("source", ""),
             leaders=about.get("leaders", ()),
         )
+        if made.name in REGISTER:
+            raise SchemaMismatchError(f"two features are called {made.name}; rename one of them")
         REGISTER[made.name] = made
         return made
 

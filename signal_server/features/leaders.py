@@ -4,16 +4,14 @@ A leader's value is that of its bar with the same close; where it has none there
 so no row to learn from and no signal.
 """
 
-from signal_server.features.feature import Feature, Group, Unit, feature
+from signal_server.features import scaled, slow  # noqa: F401 (they define what is led)
+from signal_server.features.feature import REGISTER, Feature, Group, Unit, feature
 from signal_server.features.indicators import Indicators
-from signal_server.features.scaled import SCALED
-from signal_server.features.slow import SLOW
 from signal_server.features.windows import Array
 
 BITCOIN = "BTC-USD"
 ETHER = "ETH-USD"
 
-_OWN = {own.name: own for own in (*SCALED, *SLOW)}
 _LED = (
     *(f"scaled_return_{length}" for length in (1, 5, 15, 30, 60, 240, 1440, 4320)),
     "scaled_distance_1440",
@@ -25,7 +23,7 @@ _LED = (
 )
 
 
-def _led(symbol: str, own: Feature) -> Feature:
+def _led(symbol: str, own: Feature) -> None:
     @feature(
         Group.LEADERS,
         own.inputs,
@@ -36,15 +34,11 @@ def _led(symbol: str, own: Feature) -> Feature:
         meaning=f"{own.name} of {symbol} at the same close",
         leaders=(symbol,),
     )
-    def compute(of: Indicators) -> Array:
+    def _(of: Indicators) -> Array:
         return of.leader(symbol, own)
 
-    return compute
 
-
-def _relative(length: int) -> Feature:
-    own = _OWN[f"scaled_return_{length}"]
-
+def _relative(own: Feature, length: int) -> None:
     @feature(
         Group.LEADERS,
         own.inputs,
@@ -54,13 +48,12 @@ def _relative(length: int) -> Feature:
         meaning=f"{own.name} minus that of {BITCOIN} at the same close",
         leaders=(BITCOIN,),
     )
-    def compute(of: Indicators) -> Array:
+    def _(of: Indicators) -> Array:
         return of.value(own) - of.leader(BITCOIN, own)
 
-    return compute
 
-
-LEADERS = (
-    *(_led(symbol, _OWN[name]) for symbol in (BITCOIN, ETHER) for name in _LED),
-    *(_relative(length) for length in (5, 15, 60, 240, 1440)),
-)
+for _symbol in (BITCOIN, ETHER):
+    for _name in _LED:
+        _led(_symbol, REGISTER[_name])
+for _length in (5, 15, 60, 240, 1440):
+    _relative(REGISTER[f"scaled_return_{_length}"], _length)

@@ -1,64 +1,63 @@
 """Momentum: how fast and how far the price has moved."""
 
-from signal_server.features.feature import Feature, Group
+from signal_server.features.feature import Group, Unit, feature
+from signal_server.features.indicators import Indicators
 from signal_server.features.warmup import wilder_warmup_bars
+from signal_server.features.windows import Array
 
 _STOCHASTIC_WARMUP = 14 + 2 + 2
 _RANGE = ("high", "low", "close")
+_LANE = "Lane's slow stochastic 14/3/3"
 
 
-def _rsi(length: int) -> Feature:
-    return Feature(
-        f"rsi_{length}",
+def _rsi(length: int) -> None:
+    @feature(
         Group.MOMENTUM,
-        f"relative strength index over {length} bars, 0 to 100; 50 where nothing moves",
         ("close",),
         wilder_warmup_bars(length),
-        lambda of: of.rsi(length),
+        unit=Unit.PERCENT,
+        source="Wilder (1978)",
+        name=f"rsi_{length}",
+        meaning=f"relative strength index over {length} bars, 0 to 100; 50 where nothing moves",
     )
+    def _(of: Indicators) -> Array:
+        return of.rsi(length)
 
 
-def _roc(length: int) -> Feature:
-    return Feature(
-        f"roc_{length}",
+def _roc(length: int) -> None:
+    @feature(
         Group.MOMENTUM,
-        f"rate of change over {length} bars, in per cent",
         ("close",),
         length + 1,
-        lambda of: of.roc(length),
+        unit=Unit.PERCENT,
+        name=f"roc_{length}",
+        meaning=f"rate of change over {length} bars, in per cent",
     )
+    def _(of: Indicators) -> Array:
+        return of.roc(length)
 
 
-MOMENTUM = (
-    _rsi(7),
-    _rsi(14),
-    _rsi(21),
-    Feature(
-        "stochastic_k",
-        Group.MOMENTUM,
-        "close within the range of 14 bars, smoothed over 3, 0 to 100; 50 without a range",
-        _RANGE,
-        _STOCHASTIC_WARMUP,
-        lambda of: of.stochastic(1),
-    ),
-    Feature(
-        "stochastic_d",
-        Group.MOMENTUM,
-        "3-bar mean of stochastic_k",
-        _RANGE,
-        _STOCHASTIC_WARMUP,
-        lambda of: of.stochastic(2),
-    ),
-    Feature(
-        "stochastic_spread",
-        Group.MOMENTUM,
-        "stochastic_k minus stochastic_d",
-        _RANGE,
-        _STOCHASTIC_WARMUP,
-        lambda of: of.stochastic(1) - of.stochastic(2),
-    ),
-    _roc(1),
-    _roc(5),
-    _roc(10),
-    _roc(20),
-)
+for _length in (7, 14, 21):
+    _rsi(_length)
+
+
+@feature(Group.MOMENTUM, _RANGE, _STOCHASTIC_WARMUP, unit=Unit.PERCENT, source=_LANE)
+def stochastic_k(of: Indicators) -> Array:
+    """Close within the range of 14 bars, smoothed over 3, 0 to 100; 50 without a range."""
+    return of.stochastic(1)
+
+
+@feature(Group.MOMENTUM, _RANGE, _STOCHASTIC_WARMUP, unit=Unit.PERCENT, source=_LANE)
+def stochastic_d(of: Indicators) -> Array:
+    """3-bar mean of stochastic_k."""
+    return of.stochastic(2)
+
+
+@feature(Group.MOMENTUM, _RANGE, _STOCHASTIC_WARMUP, unit=Unit.PERCENT, source=_LANE)
+def stochastic_spread(of: Indicators) -> Array:
+    """stochastic_k minus stochastic_d."""
+    return of.stochastic(1) - of.stochastic(2)
+
+
+for _length in (1, 5, 10, 20):
+    _roc(_length)

@@ -8,8 +8,6 @@ from signal_server.features.indicators import Indicators
 from signal_server.features.slow import CUTLER
 from signal_server.features.windows import Array, ratio
 
-TIMEFRAME_MINUTES = (5, 15, 60)
-
 
 def _z_score(of: Indicators) -> Array:
     return ratio(of.close - of.sma("close", 20), of.deviation("close", 20), 0.0)
@@ -36,7 +34,7 @@ _CANDLE_Z_SCORE = Feature(
 )
 
 
-def _on(minutes: int, candle: Feature) -> Feature:
+def _on(minutes: int, candle: Feature) -> None:
     @feature(
         Group.TIMEFRAMES,
         candle.inputs,
@@ -47,14 +45,10 @@ def _on(minutes: int, candle: Feature) -> Feature:
         name=f"{candle.name}_{minutes}m",
         meaning=f"{candle.meaning}; candles of {minutes} minutes, the newest that is finished",
     )
-    def compute(of: Indicators) -> Array:
+    def _(of: Indicators) -> Array:
         return of.candles(minutes, candle)
 
-    return compute
 
-
-TIMEFRAMES = tuple(
-    _on(minutes, candle)
-    for candle in (_CANDLE_RSI, _CANDLE_Z_SCORE)
-    for minutes in TIMEFRAME_MINUTES
-)
+for _candle in (_CANDLE_RSI, _CANDLE_Z_SCORE):
+    for _minutes in (5, 15, 60):
+        _on(_minutes, _candle)
