@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import pandas as pd
+import pyarrow as pa
 
 from signal_server.market.store import BarStore
 
@@ -28,7 +29,9 @@ class StoredBars(Mapping[str, pd.DataFrame]):
         """Read the bar frame of `symbol`; raise `KeyError` if it is not one of the symbols."""
         if symbol not in self._symbols:
             raise KeyError(symbol)
-        return self._store.read(symbol, *self._period)
+        bars = self._store.read(symbol, *self._period)
+        pa.default_memory_pool().release_unused()
+        return bars
 
     def __iter__(self) -> Iterator[str]:
         """Return the symbols in the order given."""

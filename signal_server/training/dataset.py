@@ -75,6 +75,7 @@ class _SymbolRows:
     time_ns: NDArray[np.int64]
     known_at_ns: NDArray[np.int64]
     returns: NDArray[np.float64]
+    uniqueness: NDArray[np.float32]
 
 
 def build_dataset(
@@ -184,11 +185,14 @@ def _symbol_rows(
             f"warm-up and a horizon of {spec.label.horizon_s} s without holes; "
             "backfill a longer history"
         )
+    time_ns = time_ns[usable]
+    known_at_ns = _nanoseconds(pd.DatetimeIndex(labels["known_at"]))[usable]
     return _SymbolRows(
         labels=labels["label"].to_numpy()[usable].astype(np.int8),
-        time_ns=time_ns[usable],
-        known_at_ns=_nanoseconds(pd.DatetimeIndex(labels["known_at"]))[usable],
+        time_ns=time_ns,
+        known_at_ns=known_at_ns,
         returns=labels["forward_return"].to_numpy(np.float64)[usable],
+        uniqueness=average_uniqueness(time_ns, known_at_ns).astype(np.float32),
     )
 
 
@@ -217,23 +221,20 @@ def _feature_blocks(
 
 
 def _join(symbols: tuple[str, ...], parts: list[_SymbolRows], spec: DatasetSpec) -> Dataset:
-    time_ns = np.concatenate([part.time_ns for part in parts])
     counts = [len(part.labels) for part in parts]
     codes = np.repeat(np.arange(len(parts), dtype=np.int16), counts)
-    order = np.lexsort((codes, time_ns))
-    time_ns, codes = time_ns[order], codes[order]
-    known_at_ns = np.concatenate([part.known_at_ns for part in parts])[order]
+    order = np.lexsort((codes, np.concatenate([part.time_ns for part in parts])))
     return Dataset(
         names=spec.names,
         classes=classes(spec.label.kind),
         symbols=symbols,
         features=np.empty((len(order), 0), dtype=np.float32),
         labels=np.concatenate([part.labels for part in parts])[order],
-        time=_utc(time_ns),
-        known_at=_utc(known_at_ns),
-        symbol_codes=codes,
+        time=_utc(np.concatenate([part.time_ns for part in parts])[order]),
+        known_at=_utc(np.concatenate([part.known_at_ns for part in parts])[order]),
+        symbol_codes=codes[order],
         returns=np.concatenate([part.returns for part in parts])[order],
-        weights=mean_one(average_uniqueness(time_ns, known_at_ns, codes)),
+        weights=mean_one(np.concatenate([part.uniqueness for part in parts]))[order],
     )
 
 

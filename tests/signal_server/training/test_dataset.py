@@ -131,6 +131,12 @@ def test_labels_that_overlap_their_neighbours_more_weigh_less(make_bars):
     assert dataset.weights[0] > dataset.weights[len(dataset) // 2]
 
 
+def test_labels_of_different_symbols_do_not_weigh_on_each_other(make_bars):
+    one = _build({"BTC-USD": make_bars(count=1500)})
+    two = _build({"BTC-USD": make_bars(count=1500), "ETH-USD": make_bars(count=1500, seed=2)})
+    np.testing.assert_array_equal(two.weights[two.symbol_codes == 0], one.weights)
+
+
 def test_a_symbol_with_too_few_bars_is_named(make_bars):
     bars = {"BTC-USD": make_bars(count=1500), "ETH-USD": make_bars(count=10)}
     with pytest.raises(NoHistoryError, match="ETH-USD: 10 bars"):
