@@ -9,7 +9,6 @@ import pytest
 from signal_server.core.errors import NoHistoryError, SchemaMismatchError
 from signal_server.features.catalogue import (
     CATALOGUE,
-    INDICATORS,
     compute_features,
     feature_names,
     find_features,
@@ -69,7 +68,6 @@ def assert_newest_row_equals_batch(
 
 
 def test_there_are_fifty_two_indicators_and_every_name_is_used_once() -> None:
-    assert len(INDICATORS) == 52
     assert len(set(NAMES)) == len(NAMES)
     assert len(feature_names("indicators", trade_counts=True)) == 52
     assert len(feature_names("six", trade_counts=False)) == 6

@@ -1,0 +1,100 @@
+"""The catalogue as a page: what every feature means and rests on."""
+
+from typing import get_args
+
+from signal_server.features.catalogue import CATALOGUE, FeatureSet, feature_names, warmup_bars
+from signal_server.features.demand import Demands
+from signal_server.features.feature import Feature, Group
+
+_TOP = """# Features
+<!-- Written by `signal-server features --markdown`; change the definitions, not this page. -->
+{count} features, in the order in which a model takes them. Each is a function of final bars up to
+t alone, and has no scale: a coin of 60,000 USD and one of 0.000001 USD are told alike. Time is
+counted in bars, so that a minute without a trade, for which vendors send no bar, moves nothing.
+
+One definition is run by two engines: over all bars of a symbol (`compute_features`, for training,
+audit and backtest) and over the newest bar of all symbols at once (`LiveFeatures`, for serving).
+Both give the same within 1e-9 of the value or of the feature's standard deviation. Tests hold them
+to it on real bars with gaps, pauses, late starters and tiny prices, and hold the definitions to
+TA-Lib and pandas-ta.
+
+## Sets
+| set | features | of them without trade counts | warm-up |
+|---|---|---|---|
+{sets}
+
+Live bars carry no trade counts, so models leave the features that need them out, unless
+`training.use_trade_counts` is set. "pooled" is meant for one model of all coins: moves in units of
+their own volatility, the market's leaders, and the calendar. It needs seven days of minutes before
+its first row, bars of one minute, and BTC-USD and ETH-USD among the symbols.
+
+## Reading the tables
+- **Warm-up**: how many bars, its own included, the newest row needs; before, the feature is NaN.
+- **Memory**: `finite` means that older bars have no influence at all. `fades` means that an
+  exponential average is in it, whose start weighs under 1e-12 after the warm-up.
+- Where a denominator is 0 (no volume, no move) the value is the neutral one that is stated.
+- A leader's value is that of its bar with the same close. Where it has none the feature is NaN, and
+  the row is neither learnt from nor predicted.
+- A candle counts once it is finished: when a bar closed at its end or later.
+
+## A feature of your own
+Write one decorated function in `signal_server/features/own.py`. It belongs to "pooled" then, is
+computed by both engines, and is tested with the others (`pytest tests/signal_server/features`).
+
+```python
+@feature(Group.OWN, ("high", "low", "close"), 20, unit=Unit.SHARE)
+def spread_20(of: Indicators) -> Array:
+    \"\"\"Mean range of 20 bars as a share of the close.\"\"\"
+    return of.sma("spread", 20) / of.close
+```
+
+It may use elementwise numpy and what `of` offers, nothing else: columns and other arrays
+(`of.close`, `of.log_return`, …), `of.before`, `of.sma`, `of.total`, `of.maximum`, `of.deviation`,
+`of.average`, indicators made of them (`of.rsi`, `of.atr`, `of.volatility`, …), `of.define` to give
+an expression a name that windows can take, `of.candles`, `of.leader` and `of.phase`.
+"""
+
+_HEAD = (
+    "| name | meaning | unit | inputs | warm-up | memory | source |\n|---|---|---|---|---|---|---|"
+)
+
+
+def has_finite_memory(feature: Feature) -> bool:
+    """Tell whether bars before the feature's warm-up have no influence at all."""
+    demands = Demands([feature])
+    candles = [one for features in demands.by_candle.values() for one in features.values()]
+    averages = any(demand.spans for demand in demands.by_name.values())
+    return not averages and all(has_finite_memory(candle) for candle in candles)
+
+
+def as_markdown() -> str:
+    """Return the page."""
+    sets = "\n".join(_set(which) for which in get_args(FeatureSet))
+    tables = [_group(group) for group in Group if any(f.group is group for f in CATALOGUE)]
+    return _TOP.format(count=len(CATALOGUE), sets=sets) + "\n" + "\n".join(tables)
+
+
+def _set(which: FeatureSet) -> str:
+    every = feature_names(which, trade_counts=True)
+    without = feature_names(which, trade_counts=False)
+    return f"| {which} | {len(every)} | {len(without)} | {warmup_bars(every):,} bars |"
+
+
+def _group(group: Group) -> str:
+    rows = [_row(feature) for feature in CATALOGUE if feature.group is group]
+    return "\n".join([f"## {group.capitalize()}", _HEAD, *rows, ""])
+
+
+def _row(feature: Feature) -> str:
+    inputs = ", ".join([*feature.inputs, *(f"bars of {one}" for one in feature.leaders)])
+    memory = "finite" if has_finite_memory(feature) else "fades"
+    cells = (
+        f"`{feature.name}`",
+        feature.meaning,
+        feature.unit,
+        inputs,
+        f"{feature.warmup_bars:,}",
+        memory,
+        feature.source,
+    )
+    return f"| {' | '.join(cells)} |"
