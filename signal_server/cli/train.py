@@ -46,7 +46,7 @@ def command(
     spec = TrainingSpec(
         name,
         session.profile(name),
-        settings.training,
+        settings.training_of(name),
         settings.bar_seconds,
         round_trip_bps=Costs(
             settings.backtest.fee_bps, settings.backtest.slippage_bps

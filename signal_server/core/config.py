@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
+    JsonValue,
     SecretStr,
     ValidationError,
     field_validator,
@@ -26,19 +25,14 @@ from pydantic_settings import (
 )
 
 from signal_server.core.errors import ConfigError, UnknownSymbolError
+from signal_server.core.section import Positive, Section, Share
 from signal_server.core.symbols import check_symbol
+from signal_server.core.training_config import BoosterConfig as BoosterConfig
+from signal_server.core.training_config import SampleWeights as SampleWeights
+from signal_server.core.training_config import TrainingConfig as TrainingConfig
 
 ENVIRONMENT_PREFIX = "SIGNAL_SERVER_"
 DEFAULT_CONFIG = Path("conf/signal_server.yml")
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[int, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A part of the settings: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class PolygonConfig(Section):
@@ -61,37 +55,6 @@ class ServingConfig(Section):
     max_bar_delay_s: Annotated[float, Field(gt=0)]
     heartbeat_s: Annotated[float, Field(gt=0, le=10)]
     accuracy_outcomes: Positive
-
-
-class BoosterConfig(Section):
-    """XGBoost parameters, by XGBoost's own names."""
-
-    max_depth: Positive
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    min_child_weight: Annotated[float, Field(ge=0)]
-    reg_lambda: Annotated[float, Field(ge=0)]
-    subsample: Annotated[float, Field(gt=0, le=1)]
-    colsample_bytree: Annotated[float, Field(gt=0, le=1)]
-
-
-class TrainingConfig(Section):
-    """Time-ordered split, early stopping and booster."""
-
-    seed: int
-    validation_share: Share
-    calibration_share: Share
-    test_share: Share
-    max_rounds: Positive
-    early_stopping_rounds: Positive
-    row_stride_bars: Positive
-    use_trade_counts: bool
-    booster: BoosterConfig
-
-    @model_validator(mode="after")
-    def _leave_rows_to_train_on(self) -> Self:
-        if self.validation_share + self.calibration_share + self.test_share > 0.8:
-            raise ValueError("validation, calibration and test shares leave under 20% to train on")
-        return self
 
 
 class BacktestConfig(Section):
@@ -193,10 +156,11 @@ class LabelConfig(Section):
 
 
 class ProfileConfig(Section):
-    """A label and the feature set that predicts it."""
+    """A label, the feature set that predicts it, and what of `training` it changes for itself."""
 
     label: LabelConfig
     features: Literal["indicators", "six", "all", "pooled"]
+    training: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class GatesConfig(Section):
@@ -270,7 +234,12 @@ class Settings(BaseSettings):
                 raise ValueError(f"profiles.{name}: horizon_s is not a multiple of bar_seconds")
             if profile.features == "pooled" and self.bar_seconds != 60:
                 raise ValueError(f"profiles.{name}: features pooled need bar_seconds 60")
+            _check_training(name, profile, self.training)
         return self
+
+    def training_of(self, profile: str) -> TrainingConfig:
+        """Return how a profile's models are trained: `training` with the profile's changes."""
+        return self.training.overridden(self.profiles[profile].training)
 
     @property
     def bars_dir(self) -> Path:
@@ -308,6 +277,13 @@ def load_settings(path: Path = DEFAULT_CONFIG) -> Settings:
             f"{ENVIRONMENT_PREFIX}* in the environment: {error}; "
             'write a list or a section as JSON, like ["BTC-USD"]'
         ) from error
+
+
+def _check_training(name: str, profile: ProfileConfig, training: TrainingConfig) -> None:
+    try:
+        training.overridden(profile.training)
+    except ValidationError as error:
+        raise ValueError(f"profiles.{name}.training: {_describe(error)}") from error
 
 
 def _refuse_unknown_names(environment: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ from signal_server.training.dataset import feature_matrix
 from signal_server.training.lineage import Lineage
 from signal_server.training.model import logits, open_booster
 from signal_server.training.reference import Reference
-from signal_server.training.splits import Windows
+from signal_server.training.splits import Window, Windows
 from signal_server.training.validation import Validation
 
 
@@ -28,8 +28,12 @@ class ModelCard:
 
     `id` is the name of its profile. `feature_hashes` has one hash a feature, so that a mismatch
     can be named. `trade_count_features` need trade counts, which the live stream lacks: a model
-    that has any cannot be served. `rounds` counts the boosting rounds kept; `gain_shares` is each
-    used feature's share of the gain, largest first: empty means that the model is a constant.
+    that has any cannot be served. `windows` and `rounds` are those of the evaluated booster,
+    `served_window` and `served_rounds` tell which rows the served one was fitted on and for how
+    many rounds: the train part's, or all with `training.refit`. Of the evaluated booster,
+    `gain_shares` is each used feature's share of the gain, largest first: empty means that the
+    model is a constant; `shap_means` is its mean absolute SHAP value, in logits, on a sample of
+    the validation part.
     """
 
     id: str
@@ -44,7 +48,10 @@ class ModelCard:
     trade_count_features: tuple[str, ...]
     windows: Windows
     rounds: int
+    served_window: Window
+    served_rounds: int
     gain_shares: dict[str, float]
+    shap_means: dict[str, float]
     data_fingerprint: str
     lineage: Lineage
     validation: Validation

@@ -8,64 +8,97 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from signal_server.core.config import TrainingConfig
 from signal_server.core.errors import ModelError
+from signal_server.core.training_config import SampleWeights, TrainingConfig
 from signal_server.training.dataset import Dataset
+from signal_server.training.parameters import parameters, threads
 from signal_server.training.splits import Part
 
-ROWS_PER_THREAD = 100_000
-MAX_THREADS = 2
-"""Fixed, since the order in which threads add up gradients is part of the result: how many train
-follows from the rows, never from the machine. Few rows train fastest on one."""
+Rows = NDArray[np.int64] | slice
+
+Progress = Callable[[float], None]
+"""Takes the share of the rounds that is done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class FittedBooster:
     """A booster cut at its best round, in XGBoost's UBJSON form.
 
-    `log_loss` is that of the validation part at the best round, in nats. `gain_shares` is each
-    used feature's share of what all splits gained, largest first; empty when no split was worth it.
+    `log_loss` is that of the validation part at the best round, in nats, weighted as in training.
     """
 
     raw: bytes
     rounds: int
     log_loss: float
-    gain_shares: dict[str, float]
 
 
 def fit_booster(
-    dataset: Dataset,
-    parts: tuple[Part, Part],
-    training: TrainingConfig,
-    progress: Callable[[float], None],
+    dataset: Dataset, parts: tuple[Part, Part], training: TrainingConfig, progress: Progress
 ) -> FittedBooster:
     """Fit on the first of `parts` and stop early by the log-loss on the second.
 
     Reads no other row of `dataset`. The same rows and seed give the same bytes.
     Raises `ModelError` when the train part holds a single class.
     """
-    if len(np.unique(dataset.labels[parts[0].rows])) < 2:
+    fit_rows, stop_rows = parts[0].rows, parts[1].rows
+    if len(np.unique(dataset.labels[fit_rows])) < 2:
         raise ModelError("the train part holds a single class; use a longer history")
-    parameters = _parameters(dataset, parts[0], training)
-    fit_on = _matrix(dataset, parts[0])
-    stop_on = _matrix(dataset, parts[1], bins_of=fit_on)
+    fit_on = _matrix(dataset, fit_rows, training)
+    return fit_until_best(
+        (fit_on, _matrix(dataset, stop_rows, training, bins_of=fit_on)),
+        parameters(dataset, len(fit_rows), training),
+        training,
+        progress,
+    )
+
+
+def fit_until_best(
+    matrices: tuple[xgb.DMatrix, xgb.DMatrix],
+    chosen: dict[str, Any],
+    training: TrainingConfig,
+    progress: Progress,
+) -> FittedBooster:
+    """Fit on the first of `matrices` by the `chosen` parameters, stop early by the second."""
     booster = xgb.train(
-        parameters,
-        fit_on,
+        chosen,
+        matrices[0],
         num_boost_round=training.max_rounds,
-        evals=[(stop_on, "validation")],
+        evals=[(matrices[1], "validation")],
         early_stopping_rounds=training.early_stopping_rounds,
         callbacks=[_Progress(progress, training.max_rounds)],
         verbose_eval=False,
     )
-    best = booster[: booster.best_iteration + 1]
-    best.set_attr(best_iteration=None, best_score=None)
-    return FittedBooster(
-        raw=bytes(best.save_raw("ubj")),
-        rounds=int(booster.best_iteration) + 1,
-        log_loss=float(booster.best_score),
-        gain_shares=_gain_shares(best, dataset.names),
+    return best_of(booster)
+
+
+def refit_booster(
+    dataset: Dataset, rounds: int, training: TrainingConfig, progress: Progress
+) -> bytes:
+    """Fit on all rows of the dataset for so many rounds; return XGBoost's UBJSON."""
+    booster = xgb.train(
+        parameters(dataset, len(dataset), training),
+        _matrix(dataset, np.arange(len(dataset), dtype=np.int64), training),
+        num_boost_round=rounds,
+        callbacks=[_Progress(progress, rounds)],
     )
+    return bytes(booster.save_raw("ubj"))
+
+
+def refit_rounds(fitted: FittedBooster, fit_rows: int, all_rows: int) -> int:
+    """Return how many rounds suit all rows: as many more as there are more rows.
+
+    Where the signal is weak, the rounds after which a boosted model fits more noise than signal
+    grow in proportion to the rows.
+    """
+    return max(1, round(fitted.rounds * all_rows / fit_rows))
+
+
+def best_of(booster: xgb.Booster) -> FittedBooster:
+    """Cut a booster that was stopped early at its best round."""
+    rounds, log_loss = int(booster.best_iteration) + 1, float(booster.best_score)
+    best = booster[:rounds]
+    best.set_attr(best_iteration=None, best_score=None)
+    return FittedBooster(bytes(best.save_raw("ubj")), rounds, log_loss)
 
 
 def open_booster(raw: bytes) -> xgb.Booster:
@@ -89,48 +122,41 @@ def logits(
     return margin
 
 
-def _gain_shares(booster: xgb.Booster, names: tuple[str, ...]) -> dict[str, float]:
-    gains = booster.get_score(importance_type="total_gain")
-    total = sum(gains.values())
-    largest_first = sorted(gains, key=lambda position: -gains[position])
-    return {names[int(position[1:])]: gains[position] / total for position in largest_first}
+def weights_of(
+    dataset: Dataset, rows: Rows, training: TrainingConfig
+) -> NDArray[np.float32] | None:
+    """Return what the rows count for; None where all count the same."""
+    if training.sample_weights is SampleWeights.NONE:
+        return None
+    return dataset.weights[rows]
+
+
+def gapless(rows: NDArray[np.int64]) -> Rows:
+    """Return the same rows as a slice, which numpy reads without a copy, where none is left out."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 def _matrix(
-    dataset: Dataset, part: Part, bins_of: xgb.QuantileDMatrix | None = None
+    dataset: Dataset,
+    rows: NDArray[np.int64],
+    training: TrainingConfig,
+    bins_of: xgb.QuantileDMatrix | None = None,
 ) -> xgb.QuantileDMatrix:
+    chosen = gapless(rows)
     return xgb.QuantileDMatrix(
-        dataset.features[part.rows],
-        label=dataset.labels[part.rows],
+        dataset.features[chosen],
+        label=dataset.labels[chosen],
+        weight=weights_of(dataset, chosen, training),
         ref=bins_of,
-        nthread=_threads(part),
+        nthread=threads(len(rows)),
     )
-
-
-def _threads(part: Part) -> int:
-    return min(MAX_THREADS, 1 + len(part.rows) // ROWS_PER_THREAD)
-
-
-def _parameters(dataset: Dataset, part: Part, training: TrainingConfig) -> dict[str, Any]:
-    count = len(dataset.classes)
-    objective = (
-        {"objective": "binary:logistic", "eval_metric": "logloss"}
-        if count == 2
-        else {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": count}
-    )
-    return {
-        **training.booster.model_dump(),
-        **objective,
-        "tree_method": "hist",
-        "seed": training.seed,
-        "nthread": _threads(part),
-    }
 
 
 class _Progress(xgb.callback.TrainingCallback):  # type: ignore[misc]
     """Tell how far training is, counted in rounds."""
 
-    def __init__(self, progress: Callable[[float], None], rounds: int) -> None:
+    def __init__(self, progress: Progress, rounds: int) -> None:
         super().__init__()
         self._progress = progress
         self._rounds = rounds

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,18 @@ from signal_server.training.calibration_choice import (
 )
 from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset, fingerprint
 from signal_server.training.evaluation import Evaluation, Outcomes
+from signal_server.training.importance import gain_shares, shap_means
 from signal_server.training.lineage import lineage
-from signal_server.training.model import FittedBooster, fit_booster, logits, open_booster
+from signal_server.training.model import (
+    FittedBooster,
+    fit_booster,
+    logits,
+    open_booster,
+    refit_booster,
+    refit_rounds,
+)
 from signal_server.training.reference import make_reference
-from signal_server.training.splits import Part, Split, split_by_time, windows_of
+from signal_server.training.splits import Part, Split, Window, split_by_time, window_of, windows_of
 from signal_server.training.validation import Validation, validate
 
 Report = Callable[[str, float], None]
@@ -53,13 +62,21 @@ class Fit:
     train: Part
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    raw: bytes
+    rounds: int
+    window: Window
+
+
 def train(
     bars_by_symbol: Mapping[str, pd.DataFrame], spec: TrainingSpec, report: Report
 ) -> TrainedModel:
     """Train one model for all symbols; the same bars and spec give the same model.
 
     The booster sees the train part, its early stopping the validation part, the calibration its
-    own part. The test part is read once, at the end, for the validation results.
+    own part. The test part is read once, at the end, for the validation results; only then does a
+    refit read all rows.
     Raises `NoHistoryError` when a part has too few rows and `ModelError` when nothing can be
     learned from them.
     """
@@ -71,30 +88,24 @@ def train(
     fit = fit_model(dataset, split, spec, report)
     validation = evaluate(dataset, split.test, fit, spec)
     report("validation", 1.0)
+    served = _serve(dataset, split.train, fit, spec, report=report)
     card = ModelCard(
-        id=spec.profile_name,
-        profile=spec.profile,
-        training=spec.training,
-        bar_seconds=spec.bar_seconds,
-        symbols=dataset.symbols,
-        classes=dataset.classes,
-        feature_names=names,
-        feature_hashes=tuple(schema_hash((name,)) for name in names),
-        schema_hash=schema_hash(names),
-        trade_count_features=_needing_trade_counts(spec.profile, names),
+        **_what_is_learned(dataset, spec),
         windows=windows_of(split, dataset.time, dataset.known_at),
         rounds=fit.booster.rounds,
-        gain_shares=fit.booster.gain_shares,
+        served_window=served.window,
+        served_rounds=served.rounds,
+        **_importance(dataset, split.validation, fit.booster),
         data_fingerprint=fingerprint(bars_by_symbol),
         lineage=lineage(),
         validation=validation,
     )
-    confidence = forecast(dataset, split.test, fit).max(axis=1)
     return TrainedModel(
         card,
-        fit.booster.raw,
+        served.raw,
         fit.calibration.calibration,
-        make_reference(dataset, split.train, confidence),
+        make_reference(dataset, split.train, forecast(dataset, split.test, fit).max(axis=1)),
+        evaluated=fit.booster.raw if spec.training.refit else None,
     )
 
 
@@ -152,6 +163,43 @@ def dataset_spec(spec: TrainingSpec, names: tuple[str, ...]) -> DatasetSpec:
 def forecast(dataset: Dataset, part: Part, fit: Fit) -> NDArray[np.float64]:
     """Return calibrated probabilities (rows, classes) for the rows of `part`."""
     return fit.calibration.calibration.apply(_logits(dataset, part, fit.booster))
+
+
+def _serve(
+    dataset: Dataset, train_part: Part, fit: Fit, spec: TrainingSpec, *, report: Report
+) -> _Served:
+    """Return the evaluated booster, or with `refit` one fitted on all rows."""
+    if not spec.training.refit:
+        window = window_of(train_part, dataset.time, dataset.known_at)
+        return _Served(fit.booster.raw, fit.booster.rounds, window)
+    everything = Part("all", np.arange(len(dataset), dtype=np.int64))
+    rounds = refit_rounds(fit.booster, len(train_part.rows), len(dataset))
+    raw = refit_booster(dataset, rounds, spec.training, lambda share: report("refit", share))
+    return _Served(raw, rounds, window_of(everything, dataset.time, dataset.known_at))
+
+
+def _what_is_learned(dataset: Dataset, spec: TrainingSpec) -> dict[str, Any]:
+    names = dataset.names
+    return {
+        "id": spec.profile_name,
+        "profile": spec.profile,
+        "training": spec.training,
+        "bar_seconds": spec.bar_seconds,
+        "symbols": dataset.symbols,
+        "classes": dataset.classes,
+        "feature_names": names,
+        "feature_hashes": tuple(schema_hash((name,)) for name in names),
+        "schema_hash": schema_hash(names),
+        "trade_count_features": _needing_trade_counts(spec.profile, names),
+    }
+
+
+def _importance(dataset: Dataset, part: Part, fitted: FittedBooster) -> dict[str, Any]:
+    booster = open_booster(fitted.raw)
+    return {
+        "gain_shares": gain_shares(booster, dataset.names),
+        "shap_means": shap_means(booster, dataset, part.rows),
+    }
 
 
 def _logits(dataset: Dataset, part: Part, booster: FittedBooster) -> NDArray[np.float64]:

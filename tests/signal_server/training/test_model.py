@@ -5,8 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from signal_server.core.config import SampleWeights
 from signal_server.core.errors import ModelError
-from signal_server.training.model import fit_booster, logits, open_booster
+from signal_server.training.model import (
+    fit_booster,
+    logits,
+    open_booster,
+    refit_booster,
+    refit_rounds,
+)
 from signal_server.training.splits import split_by_time
 
 
@@ -73,19 +80,6 @@ def test_two_class_logits_are_zero_for_the_first_class(make_dataset, make_traini
     assert (found[:, 0] == 0).all()
 
 
-def test_gain_shares_name_what_the_trees_use_largest_first(make_dataset, make_training):
-    shares = _fit(make_dataset(momentum=0.5), make_training()).gain_shares
-    assert next(iter(shares)) == "return_lag_0"
-    assert sum(shares.values()) == pytest.approx(1.0)
-
-
-def test_trees_that_never_split_have_no_gain_shares(make_dataset, make_training):
-    training = make_training()
-    booster = training.booster.model_copy(update={"min_child_weight": 1e6})
-    constant = _fit(make_dataset(), training.model_copy(update={"booster": booster}))
-    assert constant.gain_shares == {}
-
-
 def test_one_class_is_refused(make_dataset, make_training):
     dataset = make_dataset()
     one = replace(dataset, labels=np.zeros_like(dataset.labels))
@@ -104,3 +98,36 @@ def test_progress_rises_to_at_most_one(make_dataset, make_training):
     fit_booster(dataset, (split.train, split.validation), training, seen.append)
     assert seen == sorted(seen)
     assert 0 < seen[0] <= seen[-1] <= 1
+
+
+def test_weights_that_are_all_the_same_change_nothing(make_dataset, make_training):
+    dataset = make_dataset(momentum=0.5)
+    weighted = make_training(sample_weights=SampleWeights.UNIQUENESS)
+    assert _fit(dataset, weighted).raw == _fit(dataset, make_training()).raw
+
+
+def test_rows_of_no_weight_teach_nothing(make_dataset, make_training):
+    dataset, training = make_dataset(momentum=0.5), make_training(sample_weights="uniqueness")
+    worthless = np.arange(0, 2000)
+    weights = dataset.weights.copy()
+    weights[worthless] = 0
+    weighted = replace(dataset, weights=weights)
+    flipped = replace(weighted, labels=dataset.labels.copy())
+    flipped.labels[worthless] = 1 - flipped.labels[worthless]
+    assert _fit(weighted, training).raw == _fit(flipped, training).raw
+    assert _fit(weighted, training).raw != _fit(dataset, training).raw
+
+
+def test_a_refit_reads_every_row_and_is_repeatable(make_dataset, make_training):
+    dataset, training = make_dataset(momentum=0.5), make_training()
+    again = [refit_booster(dataset, 9, training, lambda _: None) for _ in range(2)]
+    last = _scrambled(dataset, np.arange(len(dataset) - 500, len(dataset)))
+    assert again[0] == again[1] != refit_booster(last, 9, training, lambda _: None)
+    assert open_booster(again[0]).num_boosted_rounds() == 9
+
+
+def test_a_refit_boosts_longer_in_proportion_to_its_rows(make_dataset, make_training):
+    fitted = _fit(make_dataset(momentum=0.5), make_training())
+    assert refit_rounds(fitted, 3000, 6000) == 2 * fitted.rounds
+    assert refit_rounds(fitted, 6000, 6000) == fitted.rounds
+    assert refit_rounds(replace(fitted, rounds=1), 6000, 2000) == 1

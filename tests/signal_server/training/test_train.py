@@ -134,3 +134,39 @@ def test_progress_names_its_stages_in_order(make_bars, make_spec):
     assert stages == ["features", "booster", "calibration", "validation"]
     assert all(0 < share <= 1 for _, share in seen)
     assert dict(seen) == dict.fromkeys(stages, 1.0)
+
+
+def test_without_a_refit_the_evaluated_booster_is_served(make_bars, make_spec):
+    trained = _train({"BTC-USD": make_bars(count=3000)}, make_spec())
+    assert trained.evaluated is None
+    assert trained.card.served_window == trained.card.windows.train
+    assert trained.card.served_rounds == trained.card.rounds
+
+
+def test_a_refit_is_served_and_everything_that_was_measured_stays(make_bars, make_spec):
+    bars = {"BTC-USD": make_bars(momentum=0.4, count=3000)}
+    plain, refitted = _train(bars, make_spec()), _train(bars, make_spec(refit=True))
+    assert refitted.evaluated == plain.booster
+    assert refitted.booster != plain.booster
+    assert refitted.calibration == plain.calibration
+    assert refitted.card.validation == plain.card.validation
+    assert refitted.card.windows == plain.card.windows
+    assert refitted == _train(bars, make_spec(refit=True))
+
+
+def test_the_card_tells_which_rows_the_served_booster_has_seen(make_bars, make_spec):
+    card = _train({"BTC-USD": make_bars(momentum=0.4, count=3000)}, make_spec(refit=True)).card
+    assert card.served_window.start == card.windows.train.start
+    assert card.served_window.end == card.windows.test.end
+    assert card.served_window.rows > sum(
+        window.rows for window in (card.windows.train, card.windows.test)
+    )
+    grown = card.served_window.rows / card.windows.train.rows
+    assert card.served_rounds == round(card.rounds * grown)
+
+
+def test_the_card_tells_what_moves_the_forecasts(make_bars, make_spec):
+    bars = {"BTC-USD": make_bars(momentum=0.6, count=8000)}
+    card = _train(bars, make_spec(horizon_s=120, row_stride_bars=2)).card
+    assert set(card.gain_shares) == set(card.shap_means)
+    assert all(value > 0 for value in card.shap_means.values())
