@@ -21,7 +21,8 @@ def command(session: Session, profile: str | None, version: str | None) -> None:
     from signal_server.training.registry import ModelRegistry
 
     settings = session.settings
-    model = ModelRegistry(settings.models_dir).load(profile or settings.serving.profile, version)
+    name = profile or settings.serving.profile
+    model = ModelRegistry(settings.models_dir).load_evaluated(name, version)
     store = BarStore(settings.bars_dir, model.manifest.bar_seconds)
     request = BacktestRequest(
         model=model,
