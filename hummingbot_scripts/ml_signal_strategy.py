@@ -33,6 +33,7 @@ from .ml_signals.events import Sender
 from .ml_signals.exchange import Exchange
 from .ml_signals.halting import HaltKeeper
 from .ml_signals.journal import Journal, Owner
+from .ml_signals.kraken.auth import NONCES
 from .ml_signals.kraken.connector import Sending
 from .ml_signals.links import ServerLinks
 from .ml_signals.ordering import Orders
@@ -66,6 +67,7 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
         connector.before_send = self._about_to_send
         path = Path(data_path()) / f"ml_signals_{config.bot_id}.sqlite"
         self._journal = Journal(path, Owner(config.bot_id, config.mode))
+        NONCES.keep_in(path.with_suffix(".nonce"))
         self._links = self._linked(config)
         sender = Sender(config.bot_id, config.mode, config.connector)
         self._book = PositionBook(self._journal, sender, utc_now, self._links.reporter.wake)
@@ -162,37 +164,44 @@ class MLSignalStrategy(StrategyV2Base):  # type: ignore[misc]
 
     def did_create_buy_order(self, event: BuyOrderCreatedEvent) -> None:
         """Journal the exchange's id of an order."""
-        self._book.acknowledged(event.order_id, event.exchange_order_id)
+        self._learn_id(event)
 
     def did_create_sell_order(self, event: SellOrderCreatedEvent) -> None:
         """Journal the exchange's id of an order."""
-        self._book.acknowledged(event.order_id, event.exchange_order_id)
+        self._learn_id(event)
 
     def did_fill_order(self, event: OrderFilledEvent) -> None:
         """Journal a fill."""
+        self._learn_id(event)
         guard = self._desk.executor(event.trading_pair)
         self._book.filled(self._exchange.fill_of(event), self._trader.reason_of(guard))
         self._trader.money_moved()
 
     def did_complete_buy_order(self, event: BuyOrderCompletedEvent) -> None:
         """Journal that an order is complete."""
-        self._ended(event.order_id, OrderStatus.FILLED)
+        self._ended(event, OrderStatus.FILLED)
 
     def did_complete_sell_order(self, event: SellOrderCompletedEvent) -> None:
         """Journal that an order is complete."""
-        self._ended(event.order_id, OrderStatus.FILLED)
+        self._ended(event, OrderStatus.FILLED)
 
     def did_cancel_order(self, event: OrderCancelledEvent) -> None:
         """Journal a cancelled order."""
-        self._ended(event.order_id, OrderStatus.CANCELED)
+        self._ended(event, OrderStatus.CANCELED)
 
     def did_fail_order(self, event: MarketOrderFailureEvent) -> None:
         """Journal an order that the exchange did not take."""
-        self._ended(event.order_id, OrderStatus.FAILED)
+        self._ended(event, OrderStatus.FAILED)
 
-    def _ended(self, order_id: str, status: OrderStatus) -> None:
-        self._book.ended(order_id, status)
+    def _ended(self, event: Any, status: OrderStatus) -> None:
+        self._learn_id(event)
+        self._book.ended(event.order_id, status)
         self._trader.money_moved()
+
+    def _learn_id(self, event: Any) -> None:
+        """Journal the exchange's id: an order may be filled before its answer is there."""
+        if txid := getattr(event, "exchange_order_id", None):
+            self._book.acknowledged(event.order_id, txid)
 
     def format_status(self) -> str:
         """Show positions, limits, halts and signals at a glance, then Hummingbot's own page."""

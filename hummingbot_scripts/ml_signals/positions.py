@@ -1,7 +1,9 @@
 """The book of positions: follows every order of the bot, and journals it before it is reported."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from .claims import ENDED, Claim
 from .clock import Clock
@@ -26,6 +28,8 @@ from .trades import (
 from .trades import (
     Submission as Submission,
 )
+
+_BEYOND = "coins beyond the bot's"
 
 UNFINISHED = (PositionState.OPEN, PositionState.KEPT, PositionState.UNRESOLVED)
 
@@ -190,6 +194,22 @@ class PositionBook(PositionSums):
         names += [state.order_id for state in found.order_states]
         orders = (self._journal.order(name) for name in dict.fromkeys(names))
         return list(dict.fromkeys(order.position_id for order in orders if order is not None))
+
+    def note_beyond(self, balances: Mapping[str, Decimal], symbols: Iterable[str]) -> None:
+        """Journal what the account holds beyond the bot's own coins, by symbol."""
+        beyond = {}
+        for symbol in sorted(symbols):
+            own = self.open_amount(self._held[symbol]) if symbol in self._held else ZERO
+            beyond[symbol] = balances.get(symbol.split("-")[0], ZERO) - own
+        more = {symbol: f"{amount:f}" for symbol, amount in beyond.items() if amount > 0}
+        self._journal.set_meta(_BEYOND, json.dumps(more))
+
+    def beyond(self) -> dict[str, Decimal] | None:
+        """Return what was noted last, None if nothing ever was."""
+        known = self._journal.meta(_BEYOND)
+        if known is None:
+            return None
+        return {symbol: Decimal(amount) for symbol, amount in json.loads(known).items()}
 
     def explained(self, found: Difference) -> None:
         """Journal better words for a difference, unless somebody has settled it meanwhile."""

@@ -122,8 +122,7 @@ def _numbers(
     """Return the numbers of late under which something unknown may have traded."""
     held = bought(legs) - sold(legs) - claim.position.written_off
     there = account.balances.get(claim.position.coin, ZERO)
-    least = look.min_sizes.get(claim.position.symbol, ZERO)
-    if not _differs(there - max(held, ZERO), least, look):
+    if not _differs(claim.position.symbol, there - max(held, ZERO), look):
         return ()
     return (
         Item(About.NUMBERS, str(order.userref))
@@ -132,8 +131,8 @@ def _numbers(
     )
 
 
-def _differs(beyond: Decimal, least: Decimal, look: Look) -> bool:
-    """Whether more is there than should be, or less for longer than a balance may lag."""
-    if beyond > 0:
-        return beyond >= least
-    return beyond < 0 and -beyond >= least and look.lasting
+def _differs(symbol: str, beyond: Decimal, look: Look) -> bool:
+    """Whether coins are there that were not at the last start, or are missing for long enough."""
+    if beyond < 0:
+        return look.lasting and -beyond >= look.min_sizes.get(symbol, ZERO)
+    return look.is_news(symbol, beyond)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from .claims import Leg
 from .rules import ExitReason
-from .trades import Fill, OrderStatus, Position, PositionState
+from .trades import ZERO, Fill, OrderStatus, Position, PositionState
 
 BALANCE_LAG = timedelta(seconds=15)
 """A balance may lag behind the trades; coins count as gone only after so long."""
@@ -126,7 +126,8 @@ class Look:
     `now` is the moment before the first question.
 
     `min_sizes` are the smallest base amounts that can be sold, by symbol; `traded` are the symbols
-    that the connector knows, None for all: of others it cannot say whose an order is.
+    that the connector knows, None for all: of others it cannot say whose an order is. `beyond` are
+    the coins beyond the bot's that the account held at the last start, in base units by symbol.
     """
 
     now: datetime
@@ -134,11 +135,17 @@ class Look:
     since: datetime
     min_sizes: Mapping[str, Decimal] = field(default_factory=dict)
     traded: Collection[str] | None = None
+    beyond: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def lasting(self) -> bool:
         """Whether what differs has had the time that a balance may lag."""
         return self.now - self.first_at >= BALANCE_LAG
+
+    def is_news(self, symbol: str, beyond: Decimal) -> bool:
+        """Whether the account holds other coins of nobody's than at the last start."""
+        changed = abs(beyond - self.beyond.get(symbol, ZERO))
+        return changed > 0 and changed >= self.min_sizes.get(symbol, ZERO)
 
     def can_judge(self, symbol: str) -> bool:
         """Whether the exchange's orders of a symbol can be told from others."""

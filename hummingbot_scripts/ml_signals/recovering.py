@@ -69,8 +69,17 @@ class Recovery:
         self.problem = "; ".join(f"{item.symbol}: {item.words}" for item in left)
         if self.problem:
             logger.warning("Not settled yet: %s", self.problem)
-        else:
-            self.settled = True
+            return
+        await self._note_beyond(inquiry)
+        self.settled = True
+
+    async def _note_beyond(self, inquiry: Inquiry) -> None:
+        """Note whose coins are not the bot's, so that the next start knows them again."""
+        if not inquiry.account.balances:
+            if self._book.beyond() is not None:
+                return
+            await inquiry.look()
+        self._book.note_beyond(inquiry.account.balances, self._exchange.symbols)
 
     async def _settle_all(
         self, claims: Sequence[Claim], inquiry: Inquiry, first_at: datetime
@@ -79,7 +88,8 @@ class Recovery:
         sizes = await self._min_sizes({claim.position.symbol for claim in claims})
         now = self._clock()
         since = look_back(claims, now)
-        look = Look(now, first_at, since, sizes, self._exchange.symbols)
+        beyond = self._book.beyond() or {}
+        look = Look(now, first_at, since, sizes, self._exchange.symbols, beyond)
         left = await self._settle_each(claims, inquiry, look)
         if {item.position_id for item in left} <= self._unexplained.keys():
             await self._explain(inquiry, since)

@@ -132,7 +132,8 @@ def _all_there(case: _Case, surplus: tuple[str, ...]) -> Reconciliation:
     if case.is_nothing(case.held) and not any(leg.live for leg in case.legs):
         return Reconciliation(finished=(_finished(case),))
     beyond = case.balance - case.held
-    more = () if case.is_nothing(beyond) else (_more(case, beyond),)
+    told = case.is_nothing(beyond) or not case.look.is_news(case.position.symbol, beyond)
+    more = () if told else (_more(case, beyond),)
     return Reconciliation(adopt=(_adoption(case, case.held),), differences=more)
 
 

@@ -43,14 +43,12 @@ def _write(journal: Journal, found: Difference, at: datetime) -> bool:
 
 
 def _was_told(journal: Journal, found: Difference) -> bool:
-    """Whether the coin's last difference of the kind was this one; coins of others have no owner.
-
-    Those that are beyond the bot's are there at every start, whatever position it has.
-    """
+    """Whether the coin's last difference of the kind was this very one."""
     last = journal.last_difference(found.kind, found.symbol)
-    if last is None or last.amount != found.amount:
-        return False
-    return found.kind is DifferenceKind.MORE_THAN_OURS or last.position_id == found.position_id
+    return last is not None and (last.position_id, last.amount) == (
+        found.position_id,
+        found.amount,
+    )
 
 
 def accept(journal: Journal, found: WrittenDifference) -> None:

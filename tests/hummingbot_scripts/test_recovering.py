@@ -395,6 +395,36 @@ async def test_coins_of_somebody_else_are_mentioned_once_and_not_at_every_start(
     assert [kind for kind, _ in scene.differences] == [DifferenceKind.MORE_THAN_OURS]
 
 
+async def test_coins_of_somebody_else_that_were_there_before_cost_no_calls(scene: Scene) -> None:
+    for number in range(1, 11):
+        scene.kraken.trade(Side.BUY, symbol=_symbol(scene, number), size=Decimal(1))
+    await scene.restarted().recovered()
+    for number in range(1, 11):
+        scene.held(number, _symbol(scene, number))
+    await scene.restarted().recovered()
+    assert len(scene.adopted) == 10
+    assert scene.kraken.methods == BY_ID
+    assert scene.differences == []
+
+
+async def test_a_doubled_entry_is_found_beside_coins_of_somebody_else(scene: Scene) -> None:
+    scene.kraken.trade(Side.BUY, size=Decimal(1))
+    await scene.restarted().recovered()
+    scene.held(1)
+    scene.kraken.trade(Side.BUY, 1)
+    await scene.restarted().recovered()
+    assert [adoption.held for adoption in scene.adopted] == [2 * SIZE]
+
+
+async def test_the_first_start_asks_once_what_is_there_and_later_ones_do_not(
+    scene: Scene,
+) -> None:
+    await scene.restarted().recovered()
+    assert scene.kraken.methods == BY_ID
+    await scene.restarted().recovered()
+    assert scene.kraken.methods == []
+
+
 async def test_the_trading_rules_are_waited_for(scene: Scene) -> None:
     scene.held()
     scene.restarted().exchange.minimum = Decimal(0)

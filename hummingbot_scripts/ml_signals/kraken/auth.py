@@ -4,12 +4,17 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlparse
 
 from hummingbot.connector.exchange.kraken.kraken_auth import KrakenAuth
 
 from ..clock import utc_now
+
+logger = logging.getLogger(__name__)
 
 FIRST_JUMP_US = 1_000_000
 LONGEST_JUMP_US = 86_400_000_000
@@ -20,7 +25,8 @@ class Nonces:
 
     One that another request has overtaken is refused alone. A key whose nonces ran ahead (another
     program's, or this computer's clock was set back) has every smaller one refused: from the
-    second refusal in a row on, each skips further.
+    second refusal in a row on, each skips further. How far ahead they are is kept in a file, else
+    each start would have to skip beyond what the one before had skipped to.
     """
 
     def __init__(self) -> None:
@@ -29,6 +35,15 @@ class Nonces:
         self._lead_us = 0
         self._jump_us = FIRST_JUMP_US
         self._refusals = 0
+        self._path: Path | None = None
+        self._kept_us = 0
+
+    def keep_in(self, path: Path) -> None:
+        """Go on with the lead that an earlier run has kept in a file, and keep it there."""
+        self._path = path
+        with suppress(OSError, ValueError):
+            self._kept_us = int(path.read_text())
+        self._lead_us = max(self._lead_us, self._kept_us)
 
     def next(self) -> int:
         """Return a nonce that was never used."""
@@ -36,8 +51,18 @@ class Nonces:
         self._newest = max(now_us, self._newest + 1)
         return self._newest
 
-    def refused(self) -> None:
-        """Note that Kraken has seen a greater one."""
+    @property
+    def lead_us(self) -> int:
+        """How far ahead of the clock the nonces are; a request is signed with it or with more."""
+        return self._lead_us
+
+    def refused(self, lead_us: int) -> None:
+        """Note that Kraken has seen a greater one than that of a request of this lead.
+
+        Requests that were on their way when the nonces skipped say nothing new.
+        """
+        if lead_us < self._lead_us:
+            return
         self._refusals += 1
         if self._refusals > 1:
             self._lead_us += self._jump_us
@@ -47,6 +72,17 @@ class Nonces:
         """Note that Kraken took one, so that the next gap is small again."""
         self._refusals = 0
         self._jump_us = FIRST_JUMP_US
+        if self._path is not None and self._lead_us > self._kept_us:
+            self._keep(self._path)
+
+    def _keep(self, path: Path) -> None:
+        self._kept_us = self._lead_us
+        partial = path.with_name(f"{path.name}.tmp")
+        try:
+            partial.write_text(f"{self._lead_us}\n")
+            partial.replace(path)
+        except OSError as error:
+            logger.warning("How far the nonces are ahead cannot be kept in %s: %s", path, error)
 
 
 NONCES = Nonces()

@@ -14,7 +14,7 @@ from hummingbot.core.web_assistant.connections.data_types import RESTMethod
 
 from ..clock import utc_now
 from .allowance import QUOTAS, UNCOUNTED, Allowance
-from .answers import NONCE_ERROR, RATE_ERROR, KrakenError, error_of_failure, result_of
+from .answers import NONCE_ERROR, RATE_ERROR, error_of_failure, result_of
 from .auth import NONCES, CarefulAuth
 from .placing import asking
 from .server_clock import ServerClock
@@ -56,11 +56,15 @@ class KrakenRequests(KrakenExchange):  # type: ignore[misc]
         An `urgent` one leaves nothing of the allowance to others.
         """
         await self._allowance.take(method, parameters, urgent=urgent)
+        lead_us = NONCES.lead_us
         try:
             result = result_of(await self._post(PRIVATE + method, parameters))
         except (OSError, TimeoutError, ValueError, aiohttp.ClientError) as failure:
             error = error_of_failure(failure)
-            self._learn_from(error, method)
+            if NONCE_ERROR in str(error):
+                NONCES.refused(lead_us)
+            elif RATE_ERROR in str(error) and method not in UNCOUNTED:
+                self._allowance.exhausted()
             raise error from failure
         NONCES.accepted()
         if method not in UNCOUNTED:
@@ -94,12 +98,6 @@ class KrakenRequests(KrakenExchange):  # type: ignore[misc]
         )
         async with asyncio.timeout(self.REQUEST_TIMEOUT_S):
             return await response.json()
-
-    def _learn_from(self, error: KrakenError, method: str) -> None:
-        if NONCE_ERROR in str(error):
-            NONCES.refused()
-        elif RATE_ERROR in str(error) and method not in UNCOUNTED:
-            self._allowance.exhausted()
 
     async def _api_request_with_retry(
         self, method: Any, path_url: str, *args: Any, **named: Any
