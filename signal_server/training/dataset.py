@@ -15,7 +15,7 @@ from signal_server.core.gaps import whole_after
 from signal_server.features.catalogue import compute_features, leaders_of, warmup_bars
 from signal_server.features.coverage import whole_rows
 from signal_server.labels import classes, make_labels
-from signal_server.training.weights import average_uniqueness, mean_one
+from signal_server.training.weights import average_uniqueness, row_weights
 
 BLOCK_BARS = 100_000
 _SECOND_NS = 1_000_000_000
@@ -234,7 +234,7 @@ def _join(symbols: tuple[str, ...], parts: list[_SymbolRows], spec: DatasetSpec)
         known_at=_utc(np.concatenate([part.known_at_ns for part in parts])[order]),
         symbol_codes=codes[order],
         returns=np.concatenate([part.returns for part in parts])[order],
-        weights=mean_one(np.concatenate([part.uniqueness for part in parts]))[order],
+        weights=row_weights(np.concatenate([part.uniqueness for part in parts]))[order],
     )
 
 

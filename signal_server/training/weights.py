@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_WEIGHT = 10.0
+
 
 def average_uniqueness(start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the average uniqueness of one symbol's labels, in (0, 1], 1 where none overlaps.
@@ -22,6 +24,12 @@ def average_uniqueness(start: NDArray[np.int64], end: NDArray[np.int64]) -> NDAr
     return np.asarray((until[ends] - until[starts]) / (end - start), dtype=np.float64)
 
 
-def mean_one(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the weights scaled so that their mean is 1."""
-    return np.asarray(weights / weights.mean(dtype=np.float64), dtype=np.float32)
+def row_weights(uniqueness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return uniqueness as weights with a mean of 1, none above 10 times the usual uniqueness.
+
+    At the edge of the data, or after a hole, a label has no neighbours and would else count as
+    much as hundreds of others.
+    """
+    usual = uniqueness.mean(dtype=np.float64)
+    capped = np.minimum(uniqueness, MAX_WEIGHT * usual)
+    return np.asarray(capped / capped.mean(dtype=np.float64), dtype=np.float32)

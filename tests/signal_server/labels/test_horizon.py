@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_server.core.config import LabelConfig, LabelKind
-from signal_server.core.domain import Direction
+from signal_server.core.domain import BAR_COLUMNS, Direction
 from signal_server.features.catalogue import realized_volatility
 from signal_server.labels import classes, make_labels, threshold_bps
 
@@ -22,7 +22,8 @@ def bars(closes: list[float], minutes: list[int] | None = None) -> pd.DataFrame:
     """Return a frame with these closes at these minutes."""
     at = minutes if minutes is not None else list(range(len(closes)))
     index = pd.Timestamp("2025-01-01", tz="UTC") + pd.to_timedelta(at, unit="min")
-    return pd.DataFrame({"close": closes}, index=pd.DatetimeIndex(index, name="close_time"))
+    columns = dict.fromkeys(BAR_COLUMNS, closes)
+    return pd.DataFrame(columns, index=pd.DatetimeIndex(index, name="close_time"), dtype="float64")
 
 
 def test_direction_compares_with_the_close_a_horizon_later() -> None:

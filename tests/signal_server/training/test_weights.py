@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_server.training.weights import average_uniqueness, mean_one
+from signal_server.training.weights import average_uniqueness, row_weights
 
 SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 15)), min_size=1, max_size=25)
 
@@ -49,6 +49,12 @@ def test_what_starts_after_a_label_ended_does_not_change_its_weight(
 
 
 def test_scaled_weights_have_a_mean_of_one() -> None:
-    scaled = mean_one(np.array([0.1, 0.3], dtype=np.float32))
+    scaled = row_weights(np.array([0.1, 0.3], dtype=np.float32))
     assert scaled.dtype == np.float32
     assert scaled.tolist() == pytest.approx([0.5, 1.5])
+
+
+def test_no_label_weighs_as_much_as_hundreds() -> None:
+    weights = row_weights(np.append(np.full(999, 0.004), 1.0).astype(np.float32))
+    assert weights.mean() == pytest.approx(1.0, rel=1e-6)
+    assert weights[-1] == pytest.approx(10 * weights[0], rel=0.3)
