@@ -1,11 +1,20 @@
 """Argument types of the command line."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import click
 
 from signal_server.core.errors import UnknownSymbolError
 from signal_server.core.symbols import check_symbol
+
+_DURATION = re.compile(r"(\d+)([smhd])")
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 
 
 class SymbolList(click.ParamType[tuple[str, ...]]):
@@ -40,6 +49,23 @@ class Symbol(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
+class ModelName(click.ParamType[tuple[str, str | None]]):
+    """A model by its profile, and by its version too if not the one in use: `direction-2h@…`."""
+
+    name = "model"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str | None]:
+        """Return profile and version, None for the one in use."""
+        if isinstance(value, tuple):
+            return value
+        profile, at, version = str(value).partition("@")
+        if not profile or bool(at) != bool(version):
+            self.fail(f"{value!r} names no model; write PROFILE or PROFILE@VERSION", param, ctx)
+        return profile, version or None
+
+
 class Moment(click.ParamType[datetime]):
     """A date or a date and time, ISO 8601; UTC unless it carries an offset."""
 
@@ -56,6 +82,26 @@ class Moment(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"{value!r} is no date; write 2026-01-31 or 2026-01-31T12:00", param, ctx)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A number and a unit: `90s`, `15m`, `12h`, `180d`; `0s` where none is meant."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Return the duration, not below 0."""
+        if isinstance(value, timedelta):
+            return value
+        found = _DURATION.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{value!r} is no duration; write 90s, 15m, 12h or 180d", param, ctx)
+        try:
+            return int(found[1]) * _UNITS[found[2]]
+        except OverflowError:
+            self.fail(f"{value!r} is too long", param, ctx)
 
 
 def _split(value: object) -> list[str]:

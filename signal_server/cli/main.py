@@ -25,10 +25,13 @@ class Commands(click.Group):
         "import",
         "features",
         "train",
+        "walk-forward",
         "models",
+        "predict",
         "backtest",
         "serve",
         "signals",
+        "drift",
         "trades",
         "positions",
         "control",
@@ -42,7 +45,7 @@ class Commands(click.Group):
         """Import the command's module and return its `command`; None if there is none."""
         if cmd_name not in self.names:
             return None
-        module = {"import": "import_files"}.get(cmd_name, cmd_name)
+        module = {"import": "import_files", "walk-forward": "walkforward"}.get(cmd_name, cmd_name)
         command = importlib.import_module(f"signal_server.cli.{module}").command
         return command if isinstance(command, click.Command) else None
 

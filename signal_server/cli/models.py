@@ -1,64 +1,149 @@
-"""`signal-server models`: the registered models and what their test parts said."""
+"""`signal-server models`: the registered models, which of them are in use, and since when."""
 
+import getpass
 import json
 from typing import TYPE_CHECKING
 
 import click
 
+from signal_server.cli.arguments import ModelName
 from signal_server.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from signal_server.training.artifact import Manifest
+    from signal_server.training.aliases import Event
     from signal_server.training.registry import ModelRegistry
 
+Name = tuple[str, str | None]
 
-@click.command(name="models")
+
+@click.group(name="models", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the manifests as a JSON array.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List, compare and choose among the registered models.
+
+    Every training makes a new version, which never changes. The champion is served; challengers
+    predict beside it in shadow; a version that failed a gate is refused until someone promotes it.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(list_models, as_json=as_json)
+
+
+@command.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifests as a JSON array.")
 @pass_session
-def command(session: Session, as_json: bool) -> None:
-    """List the registered models, the one in use of each profile marked with *.
+def list_models(session: Session, as_json: bool) -> None:
+    """List all versions.
 
     Accuracy stands beside the majority rate: what always saying the commonest class would get.
     """
+    from signal_server.cli.models_screen import list_table
     from signal_server.cli.screen import make_console
     from signal_server.training.artifact import manifest_to_json
-    from signal_server.training.registry import ModelRegistry
 
-    registry = ModelRegistry(session.settings.models_dir)
-    manifests = registry.list()
+    registry = _registry(session)
+    entries = registry.entries()
     if as_json:
-        content = [json.loads(manifest_to_json(manifest)) for manifest in manifests]
-        click.echo(json.dumps(content, indent=2))
-    elif manifests:
-        make_console().print(_table(manifests, registry))
+        whole = [json.loads(manifest_to_json(m)) for m in registry.list()]
+        click.echo(json.dumps(whole, indent=2))
+    elif entries:
+        make_console().print(list_table(entries, registry))
     else:
         click.echo("No models yet; train one with `signal-server train`.")
 
 
-def _table(manifests: "tuple[Manifest, ...]", registry: "ModelRegistry") -> "Table":
-    from rich.table import Table
+@command.command()
+@click.argument("model", type=ModelName())
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+@pass_session
+def show(session: Session, model: Name, as_json: bool) -> None:
+    """Show all that is known of a model: PROFILE[@VERSION]."""
+    from signal_server.cli.models_screen import history_table, model_table, results_table
+    from signal_server.cli.screen import make_console
+    from signal_server.training.artifact import manifest_to_json
 
-    table = Table(title="Models")
-    for name in ("", "profile", "version", "bars", "symbols", "features", "accuracy", "majority"):
-        table.add_column(name)
-    table.add_column("verdict on the test part", overflow="fold")
-    for manifest in manifests:
-        table.add_row(*_cells(manifest, registry.champion(manifest.id)))
-    return table
+    registry = _registry(session)
+    manifest = registry.manifest(*model)
+    if as_json:
+        click.echo(manifest_to_json(manifest))
+        return
+    console, aliases = make_console(), registry.aliases(manifest.id)
+    console.print(model_table(manifest, aliases))
+    console.print(results_table(manifest))
+    console.print(manifest.validation.sentence)
+    console.print(history_table(manifest.id, aliases))
 
 
-def _cells(manifest: "Manifest", champion: str) -> tuple[str, ...]:
-    validation = manifest.validation
-    return (
-        "*" if manifest.version == champion else "",
-        manifest.id,
-        manifest.version,
-        f"{manifest.bar_seconds} s",
-        ", ".join(manifest.symbols),
-        str(len(manifest.feature_names)),
-        f"{validation.accuracy:.1%}",
-        f"{validation.majority_rate:.1%}",
-        validation.verdict.value,
-    )
+@command.command()
+@click.argument("first", type=ModelName())
+@click.argument("second", type=ModelName())
+@pass_session
+def compare(session: Session, first: Name, second: Name) -> None:
+    """Let two models predict the same stored bars, of which neither has learned.
+
+    Each is PROFILE[@VERSION]. The gains are in paired rows, so that their intervals say whether
+    the second is better. Both must have been trained on bars of the same length.
+    """
+    from signal_server.cli.models_screen import duel_table
+    from signal_server.cli.screen import make_console, progress_bars
+    from signal_server.market.store import BarStore
+    from signal_server.training.duel import fight
+
+    registry = _registry(session)
+    models = registry.load_evaluated(*first), registry.load_evaluated(*second)
+    store = BarStore(session.settings.bars_dir, models[0].manifest.bar_seconds)
+    with progress_bars() as report:
+        duel = fight(store, models, report)
+    make_console().print(duel_table(duel))
+
+
+@command.command()
+@click.argument("model", type=ModelName())
+@click.option("--why", required=True, help="The reason, for the history.")
+@click.option("--challenger", is_flag=True, help="Score it in shadow beside the champion instead.")
+@pass_session
+def promote(session: Session, model: Name, why: str, challenger: bool) -> None:
+    """Put PROFILE@VERSION in use; a running server takes it up within seconds.
+
+    A version that failed a gate can be promoted, too: the reason given is kept.
+    """
+    registry = _registry(session)
+    name, version = _with_version(model)
+    act = registry.challenge if challenger else registry.promote
+    _say(act(name, version, by=getpass.getuser(), why=why), name)
+
+
+@command.command()
+@click.argument("profile")
+@click.option("--why", required=True, help="The reason, for the history.")
+@pass_session
+def rollback(session: Session, profile: str, why: str) -> None:
+    """Return to the version that PROFILE used before."""
+    _say(_registry(session).rollback(profile, by=getpass.getuser(), why=why), profile)
+
+
+@command.command()
+@click.argument("model", type=ModelName())
+@click.option("--why", required=True, help="The reason, for the history.")
+@pass_session
+def withdraw(session: Session, model: Name, why: str) -> None:
+    """Let the challenger PROFILE@VERSION predict no more."""
+    name, version = _with_version(model)
+    _say(_registry(session).withdraw(name, version, by=getpass.getuser(), why=why), name)
+
+
+def _registry(session: Session) -> "ModelRegistry":
+    from signal_server.training.registry import ModelRegistry
+
+    return ModelRegistry(session.settings.models_dir)
+
+
+def _with_version(model: Name) -> tuple[str, str]:
+    name, version = model
+    if version is None:
+        raise click.UsageError(f"name the version too: {name}@VERSION; `models` lists them")
+    return name, version
+
+
+def _say(event: "Event", name: str) -> None:
+    click.echo(f"{name} {event.version} is {event.action.value}.")

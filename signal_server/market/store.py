@@ -110,6 +110,13 @@ class BarStore:
         newest = [frame.index[-1] for frame in self._newest(symbol) if len(frame)]
         return max(newest).to_pydatetime() if newest else None
 
+    def first_close(self, symbol: str) -> datetime | None:
+        """Return the oldest bar's close, None without bars."""
+        months = self._months(symbol)
+        frames = [self._live(symbol), *(_read(path) for path in months[:1])]
+        oldest = [frame.index[0] for frame in frames if len(frame)]
+        return min(oldest).to_pydatetime() if oldest else None
+
     def span(self, symbol: str) -> tuple[datetime, datetime, int] | None:
         """Return first close, last close and number of bars; None without bars."""
         frame = self.read(symbol)

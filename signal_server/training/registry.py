@@ -8,7 +8,7 @@
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from signal_server.core.clock import Clock, utc_now
@@ -98,7 +98,8 @@ class ModelRegistry:
     def load_evaluated(self, name: str, version: str | None = None) -> Model:
         """Open a version as its test part was predicted: what it had not seen, it has not seen.
 
-        Differs from `load` only where the served booster was fitted again on all rows.
+        Differs from `load` only where the served booster was fitted again on all rows. The
+        manifest is then that of the evaluated booster.
         """
         return self._open(self._folder(name, version or self.champion(name)), EVALUATED)
 
@@ -205,6 +206,9 @@ class ModelRegistry:
 
     def _open(self, folder: Path, booster: str) -> Model:
         manifest, contents = _read_manifest(folder)
+        if booster == EVALUATED:
+            window, rounds = manifest.windows.train, manifest.rounds
+            manifest = replace(manifest, served_window=window, served_rounds=rounds)
         try:
             calibration = calibration_from_json(contents[CALIBRATION])
             return Model(manifest, contents.get(booster, contents[BOOSTER]), calibration)
