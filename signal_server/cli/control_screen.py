@@ -78,7 +78,8 @@ def health_line(health: pb.ModelHealth | None) -> str:
         if health.known_outcomes
         else "no outcome known yet"
     )
-    drift = f"; drift halt: {health.drift_reason}" if health.drift_halt else ""
+    word = "halt" if health.drift_halt else "warning"
+    drift = f"; drift {word}: {health.drift_reason}" if health.drift_reason else ""
     return f"{name}: {right}{drift}."
 
 

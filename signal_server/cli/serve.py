@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from signal_server.core.config import Settings
     from signal_server.journal.health import Metric
     from signal_server.journal.journal import Journal
+    from signal_server.serving.drift import DriftMonitor
     from signal_server.serving.engine import Engine
     from signal_server.serving.hub import Hub
     from signal_server.serving.server import SignalServer
@@ -88,14 +89,15 @@ class _Process:
             hub = Hub(valid_signals(reads, utc_now()))
             engine = self._engine(predictions, hub)
             signals = SignalService(self._serving(engine, hub, reads))
+            drift = self._drift()
             async with running(
                 f"{serving.host}:{serving.port}",
                 signals,
-                self._trading(trades, lists, reads),
+                self._trading((trades, lists, reads), drift),
                 lambda: hub.close("the server is stopping"),
             ) as server:
                 self._announce(server, ready_file)
-                await self._work(engine, server, stop)
+                await self._work(engine, server, drift, stop)
 
     def _engine(self, journal: "Journal", hub: "Hub") -> "Engine":
         from signal_server.cli.serving_parts import served_model, stored_history
@@ -123,15 +125,39 @@ class _Process:
             bar_seconds=self._settings.bar_seconds,
         )
 
-    def _trading(self, trades: "Journal", lists: "Journal", reads: "Journal") -> "TradingService":
+    def _trading(
+        self, journals: "tuple[Journal, Journal, Journal]", drift: "DriftMonitor"
+    ) -> "TradingService":
         from signal_server.serving.model_health import HealthWatch
         from signal_server.serving.trading import Desk, TradingService
 
+        trades, lists, reads = journals
         manifest, serving = self._model.manifest, self._settings.serving
-        health = HealthWatch(reads, (manifest.id, manifest.version), serving.accuracy_outcomes)
+        model = (manifest.id, manifest.version)
+        health = HealthWatch(
+            reads, lambda: model, serving.accuracy_outcomes, lambda: drift.say(model)
+        )
         return TradingService(Desk(trades, utc_now, health, serving.heartbeat_s, lists))
 
-    async def _work(self, engine: "Engine", server: "SignalServer", stop: asyncio.Event) -> None:
+    def _drift(self) -> "DriftMonitor":
+        from signal_server.cli.serving_parts import watched
+        from signal_server.serving.drift import DriftMonitor
+
+        settings = self._settings
+        return DriftMonitor(
+            settings.trade_log,
+            lambda: watched(self._registry, self._model.manifest),
+            settings.serving.drift,
+            utc_now,
+        )
+
+    async def _work(
+        self,
+        engine: "Engine",
+        server: "SignalServer",
+        drift: "DriftMonitor",
+        stop: asyncio.Event,
+    ) -> None:
         from signal_server.market.live import LiveBars
         from signal_server.serving.engine import Bookkeeping
         from signal_server.serving.freshness import FreshnessWatch
@@ -157,6 +183,7 @@ class _Process:
             "the live loop": engine.run(live.stream()),
             "bookkeeping": books.run(),
             "the freshness watch": watch.run(),
+            "the drift monitor": drift.run(),
         }
         await supervise(tasks, stop)
         await books.once()

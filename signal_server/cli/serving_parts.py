@@ -1,5 +1,6 @@
 """What `serve` puts together: the model as it is served, its history, the list of models."""
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from signal_server.core.config import Settings
 from signal_server.core.errors import ModelError, NoHistoryError
 from signal_server.features.catalogue import compute_features, warmup_bars
 from signal_server.market.store import BarStore
+from signal_server.serving.drift import Watched
 from signal_server.serving.predictor import VOLATILITY_BARS
 from signal_server.serving.served import ServedModel
 from signal_server.serving.wire import to_timestamp
@@ -16,6 +18,8 @@ from signal_server.training.registry import ModelRegistry
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 SPARSE = 3
 """How many times longer than its bars a stretch of history may be, since some have no trade."""
@@ -75,6 +79,19 @@ def stored_history(
             )
         history[symbol] = store.read(symbol, start=last - stretch)
     return history
+
+
+def watched(registry: ModelRegistry, manifest: Manifest) -> Watched:
+    """Return what a drift monitor compares a version's live rows with.
+
+    A version without a readable reference is watched by its outcomes alone.
+    """
+    try:
+        reference = registry.reference(manifest.id, manifest.version)
+    except ModelError as error:
+        logger.warning("drift of inputs cannot be told: %s", error)
+        reference = None
+    return Watched((manifest.id, manifest.version), reference, manifest.bar_seconds)
 
 
 def list_models(registry: ModelRegistry, serving: Manifest) -> list[pb.Model]:

@@ -17,9 +17,12 @@ from signal_server.labels import classes, make_labels
 BATCH_ROWS = 2000
 BASIS_POINTS = 10_000.0
 
+PUBLISHED, SHADOW = "ml_predictions", "shadow_predictions"
+_SYMBOLS = "SELECT DISTINCT symbol FROM {table} WHERE actual_move IS NULL"
+_UPDATE = "UPDATE {table} SET actual_move = ?, correct = ? WHERE id = ?"
 _PENDING = """
 SELECT id, prediction, bar_close, known_at, reference_price, threshold_bps, horizon_s, barriers
-FROM ml_predictions
+FROM {table}
 WHERE symbol = ? AND actual_move IS NULL AND known_at <= ? ORDER BY known_at LIMIT ?
 """
 
@@ -63,10 +66,13 @@ def fill_outcomes(journal: Journal, bars: BarReader) -> int:
     before the horizon's end, or the net return of the trade that was predicted. It stays unknown
     until the stored bars reach that end, so a later call, also of another process, catches up.
     A trade that no bar could begin has moved nothing, and its prediction is neither right nor
-    wrong: `correct` stays NULL.
+    wrong: `correct` stays NULL. What challengers predicted in shadow is filled in alike.
     """
-    symbols = journal.query("SELECT DISTINCT symbol FROM ml_predictions WHERE actual_move IS NULL")
-    return sum(_fill_symbol(journal, bars, row["symbol"]) for row in symbols)
+    return sum(
+        _fill_symbol(journal, bars, table, row["symbol"])
+        for table in (PUBLISHED, SHADOW)
+        for row in journal.query(_SYMBOLS.format(table=table))
+    )
 
 
 def outcome_class(move: float, threshold_bps: float) -> Direction:
@@ -79,19 +85,18 @@ def outcome_class(move: float, threshold_bps: float) -> Direction:
     return Direction.DOWN
 
 
-def _fill_symbol(journal: Journal, bars: BarReader, symbol: str) -> int:
+def _fill_symbol(journal: Journal, bars: BarReader, table: str, symbol: str) -> int:
     filled = 0
     newest = bars.last_close(symbol)
     while newest is not None:
-        pending = journal.query(
-            _PENDING, (symbol, newest.isoformat(timespec="microseconds"), BATCH_ROWS)
-        )
+        until = newest.isoformat(timespec="microseconds")
+        pending = journal.query(_PENDING.format(table=table), (symbol, until, BATCH_ROWS))
         if not pending:
             break
         moves = [row for row in pending if row["barriers"] is None]
         trades = [row for row in pending if row["barriers"] is not None]
         outcomes = [*_moves(moves, bars, symbol), *_trades(trades, bars, symbol)]
-        _write(journal, outcomes)
+        _write(journal, table, outcomes)
         filled += len(outcomes)
     return filled
 
@@ -137,12 +142,11 @@ def _trade_outcome(row: Row, labels: pd.DataFrame) -> _Outcome:
     return _Outcome(row, move, classes(LabelKind.TRIPLE_BARRIER)[int(label)])
 
 
-def _write(journal: Journal, outcomes: Sequence[_Outcome]) -> None:
+def _write(journal: Journal, table: str, outcomes: Sequence[_Outcome]) -> None:
     with journal.transaction():
         for outcome in outcomes:
-            journal.execute(
-                "UPDATE ml_predictions SET actual_move = ?, correct = ? WHERE id = ?",
-                (outcome.move, outcome.correct, outcome.row["id"]),
-            )
-        days = (from_text(outcome.row["bar_close"]).date() for outcome in outcomes)
-        refresh_days(journal, days)
+            values = (outcome.move, outcome.correct, outcome.row["id"])
+            journal.execute(_UPDATE.format(table=table), values)
+        if table == PUBLISHED:
+            days = (from_text(outcome.row["bar_close"]).date() for outcome in outcomes)
+            refresh_days(journal, days)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +11,8 @@ from signal_server.core.config import BarrierConfig
 from signal_server.core.domain import Direction, Signal
 from signal_server.journal.journal import Journal, from_text, to_text
 
-_INSERT_PREDICTION = """
-INSERT INTO ml_predictions (timestamp, symbol, prediction, confidence, bar_close, valid_until,
+_INSERT = """
+INSERT INTO {table} (timestamp, symbol, prediction, confidence, bar_close, valid_until,
     known_at, horizon_s, threshold_bps, probability_down, probability_flat, probability_up,
     reference_price, volatility, model_id, model_version, schema_hash, flags, barriers)
 VALUES (:timestamp, :symbol, :prediction, :confidence, :bar_close, :valid_until,
@@ -20,6 +20,8 @@ VALUES (:timestamp, :symbol, :prediction, :confidence, :bar_close, :valid_until,
     :reference_price, :volatility, :model_id, :model_version, :schema_hash, :flags, :barriers)
 ON CONFLICT (symbol, bar_close, model_id, model_version) DO NOTHING
 """
+_INSERT_PREDICTION = _INSERT.format(table="ml_predictions")
+_INSERT_SHADOW = _INSERT.format(table="shadow_predictions")
 _INSERT_FEATURES = """
 INSERT INTO ml_features (prediction_id, timestamp, symbol, schema_hash, features)
 VALUES (?, ?, ?, ?, ?)
@@ -54,13 +56,22 @@ def record_prediction(journal: Journal, prediction: Prediction) -> Signal | None
 
     Return None, and store nothing, if this model version has predicted this bar already.
     """
-    signal = prediction.signal
+    return record_predictions(journal, [prediction])[0]
+
+
+def record_predictions(journal: Journal, predictions: Sequence[Prediction]) -> list[Signal | None]:
+    """Store all in one transaction; return what `record_prediction` returns for each, in order."""
     with journal.transaction():
-        new_id = journal.execute(_INSERT_PREDICTION, _prediction_row(prediction))
-        if new_id is None:
-            return None
-        journal.execute(_INSERT_FEATURES, (new_id, *_feature_row(prediction)))
-    return replace(signal, id=new_id)
+        ids = [_record(journal, prediction) for prediction in predictions]
+    pairs = zip(predictions, ids, strict=True)
+    return [replace(made.signal, id=new_id) if new_id else None for made, new_id in pairs]
+
+
+def record_shadows(journal: Journal, predictions: Sequence[Prediction]) -> None:
+    """Store what challengers predict, apart from what is published, in one transaction."""
+    with journal.transaction():
+        for prediction in predictions:
+            journal.execute(_INSERT_SHADOW, _prediction_row(prediction))
 
 
 def newest_id(journal: Journal) -> int:
@@ -91,6 +102,13 @@ def valid_signals(journal: Journal, now: datetime) -> list[Signal]:
         (to_text(now),),
     )
     return [_signal(row) for row in rows]
+
+
+def _record(journal: Journal, prediction: Prediction) -> int | None:
+    new_id = journal.execute(_INSERT_PREDICTION, _prediction_row(prediction))
+    if new_id is not None:
+        journal.execute(_INSERT_FEATURES, (new_id, *_feature_row(prediction)))
+    return new_id
 
 
 def _prediction_row(prediction: Prediction) -> dict[str, Any]:

@@ -161,6 +161,37 @@ _TRADES_AS_LABELS = """
 -- JSON of the exits and costs of the trade that is predicted; NULL: a move of the price is
 ALTER TABLE ml_predictions ADD COLUMN barriers TEXT;
 """
+_SHADOWS = """
+CREATE TABLE shadow_predictions (           -- of challengers: as ml_predictions, never published
+    id INTEGER PRIMARY KEY,
+    timestamp TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    prediction TEXT NOT NULL CHECK (prediction IN ('DOWN', 'FLAT', 'UP')),
+    confidence REAL NOT NULL,
+    actual_move REAL,
+    correct INTEGER CHECK (correct IN (0, 1)),
+    bar_close TEXT NOT NULL,
+    valid_until TEXT NOT NULL,
+    known_at TEXT NOT NULL,
+    horizon_s INTEGER NOT NULL,
+    threshold_bps REAL NOT NULL,
+    probability_down REAL NOT NULL,
+    probability_flat REAL NOT NULL,
+    probability_up REAL NOT NULL,
+    reference_price REAL NOT NULL,
+    volatility REAL NOT NULL,
+    model_id TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    schema_hash TEXT NOT NULL,
+    flags TEXT NOT NULL,
+    barriers TEXT,
+    UNIQUE (symbol, bar_close, model_id, model_version)
+) STRICT;
+CREATE INDEX shadows_without_outcome ON shadow_predictions (symbol, known_at)
+    WHERE actual_move IS NULL;
+CREATE INDEX shadows_by_model ON shadow_predictions (model_id, model_version, bar_close);
+CREATE INDEX predictions_by_model ON ml_predictions (model_id, model_version, bar_close);
+"""
 _INEXACT = """
 SELECT t.id, e.payload FROM hummingbot_trades t JOIN trade_events e
     ON e.bot_id = t.bot_id AND e.order_id = t.order_id AND e.sequence = t.sequence
@@ -199,6 +230,11 @@ def add_barriers(db: "Database") -> None:
     _run(db, _TRADES_AS_LABELS)
 
 
+def add_shadows(db: "Database") -> None:
+    """Keep what challengers say beside the model that is served."""
+    _run(db, _SHADOWS)
+
+
 def _run(db: "Database", statements: str) -> None:
     # executescript would commit the migration's transaction, so statements run one by one.
     for statement in statements.split(";\n"):
@@ -210,3 +246,4 @@ MIGRATIONS()(create_tables)
 MIGRATIONS()(add_control_and_exact_money)
 MIGRATIONS()(number_events_by_bot)
 MIGRATIONS()(add_barriers)
+MIGRATIONS()(add_shadows)

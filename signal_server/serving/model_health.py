@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from signal_server.journal.evidence import Version, live_accuracy
 from signal_server.journal.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What a drift monitor says: whether bots should stop buying, and why."""
+    """What a drift monitor says: whether bots should stop buying, and why.
+
+    A reason without a halt is a warning to people.
+    """
 
     halt: bool = False
     reason: str = ""
@@ -31,11 +35,11 @@ class HealthWatch:
     def __init__(
         self,
         journal: Journal,
-        model: tuple[str, str],
+        model: Callable[[], Version],
         newest: int,
         drift: Callable[[], Drift] = Drift,
     ) -> None:
-        """Watch the model with this id and version over its `newest` known outcomes."""
+        """Watch whatever `model` says is serving, over its `newest` known outcomes."""
         self._journal = journal
         self._model = model
         self._newest = newest
@@ -43,18 +47,6 @@ class HealthWatch:
 
     def __call__(self) -> ModelHealth:
         """Return how it does now."""
-        model_id, version = self._model
-        row = self._journal.query(
-            "SELECT count(*) AS known, avg(correct) AS accuracy FROM ("
-            " SELECT correct FROM ml_predictions"
-            " WHERE model_id = ? AND model_version = ? AND correct IS NOT NULL"
-            " ORDER BY id DESC LIMIT ?)",
-            (model_id, version, self._newest),
-        )[0]
-        return ModelHealth(
-            model_id=model_id,
-            model_version=version,
-            known_outcomes=row["known"],
-            accuracy=row["accuracy"] or 0.0,
-            drift=self._drift(),
-        )
+        model_id, version = self._model()
+        known, accuracy = live_accuracy(self._journal, (model_id, version), self._newest)
+        return ModelHealth(model_id, version, known, accuracy or 0.0, self._drift())

@@ -77,6 +77,7 @@ def test_every_table_is_strict_and_the_log_is_write_ahead(journal: Journal) -> N
     assert set(ours) == {
         "ml_features",
         "ml_predictions",
+        "shadow_predictions",
         "trade_events",
         "hummingbot_trades",
         "daily_performance",
