@@ -1,6 +1,6 @@
 """What a model's inputs and outputs looked like in training, and how far others are from that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -49,7 +49,9 @@ class Reference:
 
     `features` are those of the train part's rows, all symbols together; `confidence` is that of
     the calibrated predictions for the test part, which the model had not seen. `start` and `end`
-    are the closes of the train part's first and last bar, tz-aware UTC.
+    are the closes of the train part's first and last bar, tz-aware UTC. `test_drift` is each
+    feature's stability index from the train to the test part: what of drift was already there
+    when the model was judged.
     """
 
     start: datetime
@@ -57,24 +59,31 @@ class Reference:
     rows: int
     features: dict[str, Distribution]
     confidence: Distribution
+    test_drift: dict[str, float] = field(default_factory=dict)
 
 
-def make_reference(dataset: Dataset, train: Part, confidence: NDArray[np.float64]) -> Reference:
-    """Describe the rows of the train part, of which at most 100,000 evenly spread ones are read.
+def make_reference(
+    dataset: Dataset, parts: tuple[Part, Part], confidence: NDArray[np.float64]
+) -> Reference:
+    """Describe the rows of the train and the test part, at most 100,000 of each, evenly spread.
 
     `confidence` is that of the calibrated predictions for the test part.
     """
-    rows = train.rows[:: -(-len(train.rows) // MAX_ROWS)]
-    columns = dataset.features[rows].T
+    train, test = (dataset.features[_spread(part)].T for part in parts)
+    described = {
+        name: Distribution.of(values) for name, values in zip(dataset.names, train, strict=True)
+    }
+    drift = {
+        name: stability_index(found, found.shares_of(values))
+        for (name, found), values in zip(described.items(), test, strict=True)
+    }
     return Reference(
-        start=dataset.time[train.rows[0]].to_pydatetime(),
-        end=dataset.time[train.rows[-1]].to_pydatetime(),
-        rows=len(train.rows),
-        features={
-            name: Distribution.of(column)
-            for name, column in zip(dataset.names, columns, strict=True)
-        },
+        start=dataset.time[parts[0].rows[0]].to_pydatetime(),
+        end=dataset.time[parts[0].rows[-1]].to_pydatetime(),
+        rows=len(parts[0].rows),
+        features=described,
         confidence=Distribution.of(confidence),
+        test_drift=drift,
     )
 
 
@@ -103,6 +112,10 @@ def reference_from_json(content: bytes) -> Reference:
 
 
 _REFERENCE = TypeAdapter(Reference)
+
+
+def _spread(part: Part) -> NDArray[np.int64]:
+    return part.rows[:: -(-len(part.rows) // MAX_ROWS)]
 
 
 def _shares(

@@ -104,7 +104,9 @@ def train(
         card,
         served.raw,
         fit.calibration.calibration,
-        make_reference(dataset, split.train, forecast(dataset, split.test, fit).max(axis=1)),
+        make_reference(
+            dataset, (split.train, split.test), forecast(dataset, split.test, fit).max(axis=1)
+        ),
         evaluated=fit.booster.raw if spec.training.refit else None,
     )
 

@@ -65,10 +65,20 @@ def test_the_index_is_finite_and_never_below_zero(before, now):
 
 def test_a_reference_comes_back_as_it_went(make_dataset):
     dataset = make_dataset()
-    reference = make_reference(dataset, Part("train", np.arange(4000)), np.full(100, 0.6))
+    parts = Part("train", np.arange(4000)), Part("test", np.arange(5000, 6000))
+    reference = make_reference(dataset, parts, np.full(100, 0.6))
     assert reference_from_json(reference_to_json(reference)) == reference
     assert set(reference.features) == set(dataset.names)
     assert (reference.rows, reference.end) == (4000, dataset.time[3999])
+
+
+def test_the_drift_that_the_test_part_already_had_is_told(make_dataset):
+    dataset = make_dataset()
+    dataset.features[5000:, 2] += 1
+    parts = Part("train", np.arange(4000)), Part("test", np.arange(5000, 6000))
+    drift = make_reference(dataset, parts, np.full(100, 0.6)).test_drift
+    assert drift[dataset.names[2]] > 1
+    assert all(drift[name] < 0.1 for name in dataset.names if name != dataset.names[2])
 
 
 def test_what_is_no_reference_is_refused():
