@@ -5,7 +5,15 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 PIPED_WIDTH = 200
 
@@ -45,6 +53,32 @@ def progress_bars() -> Iterator[Callable[[str, float], None]]:
     finally:
         if tasks:
             progress.stop()
+
+
+@contextmanager
+def counting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show one bar of steps, how long one takes and how long are left; yields `report`.
+
+    `report(done, total)` says how many steps are done.
+    """
+    columns = (
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=make_console(stderr=True), speed_estimate_period=300) as bar:
+        task = bar.add_task(what, total=None, pace="")
+
+        def report(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+            speed = bar.tasks[0].speed
+            bar.update(task, pace=f"{1 / speed:.1f} s each" if speed else "")
+
+        yield report
 
 
 def signed(value: float | Decimal | None, places: int = 2) -> str:

@@ -1,7 +1,8 @@
 """Time-ordered train, validation, calibration and test parts, purged by `known_at`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,36 @@ class Windows:
     test: Window
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a walk forward trains again: at `start` and every `every` after it, before `end`.
+
+    Each model learns from the `window` that ends `embargo` before its moment, and forecasts from
+    that moment to the next. Moments are tz-aware UTC.
+    """
+
+    start: datetime
+    end: datetime
+    every: timedelta
+    window: timedelta
+    embargo: timedelta
+
+    def moments(self) -> Iterator[datetime]:
+        """Yield the moments of training in order."""
+        moment = self.start
+        while moment < self.end:
+            yield moment
+            moment += self.every
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One training of a walk forward; the test part is what its model forecasts."""
+
+    moment: datetime
+    split: Split
+
+
 def split_by_time(
     time: pd.DatetimeIndex, known_at: pd.DatetimeIndex, training: TrainingConfig
 ) -> Split:
@@ -76,6 +107,24 @@ def split_by_time(
         for name, start, end in zip(names, starts, ends, strict=True)
     )
     return Split(*(_require_rows(part) for part in parts))
+
+
+def walk_steps(
+    time: pd.DatetimeIndex,
+    known_at: pd.DatetimeIndex,
+    schedule: Schedule,
+    training: TrainingConfig,
+) -> Iterator[Step]:
+    """Yield the steps of a walk forward; `time` and `known_at` as in `split_by_time`.
+
+    A model learns only from labels known before `embargo` before its moment. Train, validation
+    and calibration parts keep their proportion, purged as in `split_by_time`. Left out are steps
+    without a row to forecast, or with a part of fewer than 20 rows to learn from.
+    """
+    for moment in schedule.moments():
+        step = _step(time, known_at, schedule, (moment, training))
+        if step is not None:
+            yield step
 
 
 def window_of(part: Part, time: pd.DatetimeIndex, known_at: pd.DatetimeIndex) -> Window:
@@ -102,6 +151,35 @@ def _part_starts(time: pd.DatetimeIndex, training: TrainingConfig) -> list[pd.Ti
     after = training.test_share + training.calibration_share
     held_out = (1.0, after + training.validation_share, after, training.test_share)
     return [time[int(len(time) * (1.0 - share))] for share in held_out]
+
+
+def _step(
+    time: pd.DatetimeIndex,
+    known_at: pd.DatetimeIndex,
+    schedule: Schedule,
+    which: tuple[datetime, TrainingConfig],
+) -> Step | None:
+    moment, training = which
+    learned_until = pd.Timestamp(moment - schedule.embargo)
+    until = min(moment + schedule.every, schedule.end)
+    edges = (learned_until - schedule.window, learned_until, moment, until)
+    first, last, begin, stop = (int(time.searchsorted(pd.Timestamp(edge))) for edge in edges)
+    inside = slice(first, last)
+    learning = training.validation_share + training.calibration_share
+    total = 1.0 - training.test_share
+    if begin == stop or last - first < 3 * MIN_PART_ROWS:
+        return None
+    held_out = (1.0, learning / total, training.calibration_share / total)
+    starts = [time[first + int((last - first) * (1.0 - share))] for share in held_out]
+    rows = [
+        first + _rows_between(time[inside], known_at[inside], start, end)
+        for start, end in zip(starts, [*starts[1:], learned_until], strict=True)
+    ]
+    if min(len(part) for part in rows) < MIN_PART_ROWS:
+        return None
+    names = ("train", "validation", "calibration", "test")
+    rows.append(np.arange(begin, stop, dtype=np.int64))
+    return Step(moment, Split(*(Part(*pair) for pair in zip(names, rows, strict=True))))
 
 
 def _rows_between(

@@ -40,6 +40,18 @@ def describe(validation: Validation) -> tuple[SummaryLine, ...]:
     )
 
 
+def describe_periods(validation: Validation) -> tuple[SummaryLine, ...]:
+    """Return a line for each stretch of time: its accuracy, and its own majority."""
+    return tuple(
+        SummaryLine(
+            f"{period.start:%Y-%m-%d} to {period.end:%Y-%m-%d}",
+            f"{period.accuracy.value:.2%} ({_percents(period.accuracy.interval)})",
+            f"majority class {period.majority_rate:.2%}; {period.rows:,} rows",
+        )
+        for period in validation.over_time
+    )
+
+
 def _accuracy_lines(validation: Validation) -> tuple[SummaryLine, ...]:
     shares = ", ".join(
         f"{share.direction.value} {share.actual:.1%} (said {share.predicted:.1%})"

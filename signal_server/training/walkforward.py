@@ -1,0 +1,230 @@
+"""Walk forward: train again and again on a rolling window, and judge what each model said next."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from signal_server.core.errors import NoHistoryError
+from signal_server.features.catalogue import feature_names, warmup_bars
+from signal_server.training.baselines import rivals_of
+from signal_server.training.dataset import Dataset, build_dataset
+from signal_server.training.evaluation import Evaluation, Outcomes, Rival
+from signal_server.training.forecasts import ForecastFolder, Forecasts, WalkKey
+from signal_server.training.model import FittedBooster, refit_booster, refit_rounds
+from signal_server.training.splits import Schedule, Split, Step, walk_steps
+from signal_server.training.train import Fit, TrainingSpec, dataset_spec, fit_model, forecast
+from signal_server.training.validation import Validation, validate
+
+Progress = Callable[[int, int], None]
+"""Takes how many steps are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a walk forward trains, on how much, and with what gap before it forecasts."""
+
+    every: timedelta
+    window: timedelta
+    embargo: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One training and what its model was worth until the next: rows, and the share right."""
+
+    moment: datetime
+    train_rows: int
+    rounds: int
+    calibration: str
+    rows: int
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class WalkForward:
+    """The results of all steps together, each row forecast by a model that had not seen it."""
+
+    profile_name: str
+    symbols: tuple[str, ...]
+    schedule: Schedule
+    steps: tuple[StepResult, ...]
+    validation: Validation
+
+
+def warm_up(spec: TrainingSpec) -> timedelta:
+    """Return how much history the features of a row need before it."""
+    return timedelta(seconds=warmup_bars(_names(spec)) * spec.bar_seconds)
+
+
+def build_rows(
+    bars_by_symbol: Mapping[str, pd.DataFrame],
+    spec: TrainingSpec,
+    progress: Callable[[float], None],
+) -> Dataset:
+    """Build the rows of all steps at once; `progress` takes the share that is done."""
+    return build_dataset(bars_by_symbol, dataset_spec(spec, _names(spec)), progress)
+
+
+def schedule_of(dataset: Dataset, pace: Pace, start: datetime | None) -> Schedule:
+    """Return the schedule over all rows from `start` on, or from a window after the first row."""
+    first = dataset.time[0].to_pydatetime()
+    return Schedule(
+        start=start or first + pace.window + pace.embargo,
+        end=dataset.time[-1].to_pydatetime() + timedelta(seconds=1),
+        every=pace.every,
+        window=pace.window,
+        embargo=pace.embargo,
+    )
+
+
+def folder_of(
+    root: Path, dataset: Dataset, spec: TrainingSpec, schedule: Schedule
+) -> ForecastFolder:
+    """Return where the forecasts of such a walk are kept."""
+    key = WalkKey(
+        spec.profile_name,
+        spec.profile,
+        spec.training,
+        spec.bar_seconds,
+        dataset.symbols,
+        dataset.names,
+        schedule,
+    )
+    return ForecastFolder(root, key)
+
+
+def walk_forward(
+    dataset: Dataset,
+    spec: TrainingSpec,
+    schedule: Schedule,
+    folder: ForecastFolder,
+    progress: Progress,
+) -> WalkForward:
+    """Train at each moment of `schedule` on the past alone, and forecast up to the next moment.
+
+    A step whose rows are those of an earlier run is read from `folder` instead, so that a walk
+    which was broken off goes on where it was. All forecasts and the results are kept there, too.
+    Raises `NoHistoryError` when no step has rows enough.
+    """
+    steps = tuple(walk_steps(dataset.time, dataset.known_at, schedule, spec.training))
+    if not steps:
+        raise NoHistoryError(
+            "no step has rows enough to learn from and to forecast; start later, or backfill a "
+            "longer history"
+        )
+    made = []
+    for done, step in enumerate(steps, start=1):
+        made.append(_take(dataset, step, spec, folder))
+        progress(done, len(steps))
+    evaluation = _join(dataset, steps, made, spec)
+    results = (_result(dataset, step, found) for step, found in zip(steps, made, strict=True))
+    result = WalkForward(
+        spec.profile_name, dataset.symbols, schedule, tuple(results), validate(evaluation)
+    )
+    folder.write_all(dataset, _rows(steps), evaluation.probabilities)
+    folder.write_result(TypeAdapter(WalkForward).dump_json(result, indent=2))
+    return result
+
+
+def _names(spec: TrainingSpec) -> tuple[str, ...]:
+    return feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
+
+
+def _take(dataset: Dataset, step: Step, spec: TrainingSpec, folder: ForecastFolder) -> Forecasts:
+    digest = _digest(dataset, step)
+    found = folder.read(step.moment, digest)
+    if found is None:
+        found = _make(dataset, step.split, spec)
+        folder.write(step.moment, digest, found)
+    return found
+
+
+def _make(dataset: Dataset, split: Split, spec: TrainingSpec) -> Forecasts:
+    fit = fit_model(dataset, split, spec, lambda _stage, _share: None)
+    served = _refit(dataset, split, fit, spec) if spec.training.refit else fit
+    return Forecasts(
+        probabilities=forecast(dataset, split.test, served),
+        rivals=rivals_of(dataset, split.train.rows, split.test.rows),
+        rounds=served.booster.rounds,
+        calibration=served.calibration.calibration.kind,
+    )
+
+
+def _refit(dataset: Dataset, split: Split, fit: Fit, spec: TrainingSpec) -> Fit:
+    """Fit the booster that would be served: on all rows learned from, with the same calibration."""
+    rows = np.concatenate([part.rows for part in split.parts[:-1]])
+    learned = replace(
+        dataset,
+        features=dataset.features[rows],
+        labels=dataset.labels[rows],
+        time=dataset.time[rows],
+        known_at=dataset.known_at[rows],
+        symbol_codes=dataset.symbol_codes[rows],
+        returns=dataset.returns[rows],
+        weights=dataset.weights[rows],
+    )
+    rounds = refit_rounds(fit.booster, len(split.train.rows), len(rows))
+    raw = refit_booster(learned, rounds, spec.training, lambda _share: None)
+    return replace(fit, booster=FittedBooster(raw, rounds, fit.booster.log_loss))
+
+
+def _digest(dataset: Dataset, step: Step) -> str:
+    """Return a digest of all that the step's forecasts depend on in the dataset."""
+    digest = hashlib.blake2b(digest_size=16)
+    train, test = step.split.train.rows, step.split.test.rows
+    inside = slice(int(train[0]), int(test[-1]) + 1)
+    for values in (dataset.features, dataset.labels, dataset.weights, dataset.symbol_codes):
+        digest.update(np.ascontiguousarray(values[inside]).data)
+    for index in (dataset.time, dataset.known_at):
+        digest.update(np.ascontiguousarray(index[inside].as_unit("ns").asi8).data)
+    return digest.hexdigest()
+
+
+def _join(
+    dataset: Dataset, steps: tuple[Step, ...], made: list[Forecasts], spec: TrainingSpec
+) -> Evaluation:
+    rows = _rows(steps)
+    return Evaluation(
+        classes=dataset.classes,
+        probabilities=np.concatenate([found.probabilities for found in made]),
+        labels=dataset.labels[rows],
+        time=dataset.time[rows],
+        horizon_s=spec.profile.label.horizon_s,
+        seed=spec.training.seed,
+        outcomes=Outcomes.of(dataset, rows, spec.profile.label, spec.round_trip_bps),
+        rivals=tuple(_join_rival(same) for same in zip(*(f.rivals for f in made), strict=True)),
+        trials=spec.trials,
+    )
+
+
+def _join_rival(of_steps: tuple[Rival, ...]) -> Rival:
+    """Join the forecasts of one baseline."""
+    probabilities = [rival.probabilities for rival in of_steps if rival.probabilities is not None]
+    return Rival(
+        of_steps[0].name,
+        np.concatenate([rival.predicted for rival in of_steps]),
+        np.concatenate(probabilities) if probabilities else None,
+    )
+
+
+def _rows(steps: tuple[Step, ...]) -> NDArray[np.int64]:
+    return np.concatenate([step.split.test.rows for step in steps])
+
+
+def _result(dataset: Dataset, step: Step, found: Forecasts) -> StepResult:
+    right = found.probabilities.argmax(axis=1) == dataset.labels[step.split.test.rows]
+    return StepResult(
+        moment=step.moment,
+        train_rows=len(step.split.train.rows),
+        rounds=found.rounds,
+        calibration=found.calibration,
+        rows=len(right),
+        accuracy=float(right.mean()),
+    )
