@@ -1,7 +1,9 @@
 """The gradient-boosted trees: fitted on the train part, stopped by the validation part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,14 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from signal_server.core.errors import ModelError
-from signal_server.core.training_config import SampleWeights, TrainingConfig
+from signal_server.core.training_config import TrainingConfig
 from signal_server.training.dataset import Dataset
-from signal_server.training.parameters import parameters, threads
+from signal_server.training.external import pages_of
+from signal_server.training.parameters import Rows, parameters, threads, weights_of
 from signal_server.training.splits import Part
 
-Rows = NDArray[np.int64] | slice
+MakeMatrix = Callable[[NDArray[np.int64], xgb.DMatrix | None], xgb.DMatrix]
+"""Takes rows, and the matrix whose bins theirs shall have, if any."""
 
 Progress = Callable[[float], None]
 """Takes the share of the rounds that is done, 0 to 1."""
@@ -43,13 +47,13 @@ def fit_booster(
     fit_rows, stop_rows = parts[0].rows, parts[1].rows
     if len(np.unique(dataset.labels[fit_rows])) < 2:
         raise ModelError("the train part holds a single class; use a longer history")
-    fit_on = _matrix(dataset, fit_rows, training)
-    return fit_until_best(
-        (fit_on, _matrix(dataset, stop_rows, training, bins_of=fit_on)),
-        parameters(dataset, len(fit_rows), training),
-        training,
-        progress,
-    )
+    chosen = parameters(dataset, len(fit_rows), training)
+    with matrices(dataset, training) as matrix:
+        fit_on = matrix(fit_rows, None)
+        pair = fit_on, matrix(stop_rows, fit_on)
+        fitted = fit_until_best(pair, chosen, training, progress)
+        del fit_on, pair
+    return fitted
 
 
 def fit_until_best(
@@ -75,13 +79,17 @@ def refit_booster(
     dataset: Dataset, rounds: int, training: TrainingConfig, progress: Progress
 ) -> bytes:
     """Fit on all rows of the dataset for so many rounds; return XGBoost's UBJSON."""
-    booster = xgb.train(
-        parameters(dataset, len(dataset), training),
-        _matrix(dataset, np.arange(len(dataset), dtype=np.int64), training),
-        num_boost_round=rounds,
-        callbacks=[_Progress(progress, rounds)],
-    )
-    return bytes(booster.save_raw("ubj"))
+    chosen = parameters(dataset, len(dataset), training)
+    with matrices(dataset, training) as matrix:
+        booster = xgb.train(
+            chosen,
+            matrix(np.arange(len(dataset), dtype=np.int64), None),
+            num_boost_round=rounds,
+            callbacks=[_Progress(progress, rounds)],
+        )
+        raw = bytes(booster.save_raw("ubj"))
+        del booster
+    return raw
 
 
 def refit_rounds(fitted: FittedBooster, fit_rows: int, all_rows: int) -> int:
@@ -122,28 +130,26 @@ def logits(
     return margin
 
 
-def weights_of(
-    dataset: Dataset, rows: Rows, training: TrainingConfig
-) -> NDArray[np.float32] | None:
-    """Return what the rows count for; None where all count the same."""
-    if training.sample_weights is SampleWeights.NONE:
-        return None
-    return dataset.weights[rows]
+@contextmanager
+def matrices(dataset: Dataset, training: TrainingConfig) -> Iterator[MakeMatrix]:
+    """Make matrices of a dataset's rows, in memory or on disk.
 
-
-def gapless(rows: NDArray[np.int64]) -> Rows:
-    """Return the same rows as a slice, which numpy reads without a copy, where none is left out."""
-    first, last = int(rows[0]), int(rows[-1])
-    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
+    None may outlive the block: the files of its pages do not.
+    """
+    if not training.external_memory:
+        yield partial(_matrix, dataset, training)
+        return
+    with pages_of(dataset, training) as pages:
+        yield pages.matrix
 
 
 def _matrix(
     dataset: Dataset,
-    rows: NDArray[np.int64],
     training: TrainingConfig,
-    bins_of: xgb.QuantileDMatrix | None = None,
+    rows: NDArray[np.int64],
+    bins_of: xgb.QuantileDMatrix | None,
 ) -> xgb.QuantileDMatrix:
-    chosen = gapless(rows)
+    chosen = _gapless(rows)
     return xgb.QuantileDMatrix(
         dataset.features[chosen],
         label=dataset.labels[chosen],
@@ -151,6 +157,12 @@ def _matrix(
         ref=bins_of,
         nthread=threads(len(rows)),
     )
+
+
+def _gapless(rows: NDArray[np.int64]) -> Rows:
+    """Return the same rows as a slice, which numpy reads without a copy, if none is left out."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 class _Progress(xgb.callback.TrainingCallback):  # type: ignore[misc]

@@ -1,14 +1,17 @@
-"""From settings to XGBoost's parameters."""
+"""From settings to XGBoost's parameters, and to what each row counts for."""
 
 import json
 from typing import Any
 
 import numpy as np
 import xgboost as xgb
+from numpy.typing import NDArray
 
 from signal_server.core.errors import ModelError
-from signal_server.core.training_config import Device, TrainingConfig
+from signal_server.core.training_config import Device, SampleWeights, TrainingConfig
 from signal_server.training.dataset import Dataset
+
+Rows = NDArray[np.int64] | slice
 
 ROWS_PER_THREAD = 100_000
 MAX_THREADS = 2
@@ -35,6 +38,15 @@ def parameters(dataset: Dataset, rows: int, training: TrainingConfig) -> dict[st
 def threads(rows: int) -> int:
     """Return how many threads train on so many rows."""
     return min(MAX_THREADS, 1 + rows // ROWS_PER_THREAD)
+
+
+def weights_of(
+    dataset: Dataset, rows: Rows, training: TrainingConfig
+) -> NDArray[np.float32] | None:
+    """Return what the rows count for; None where all count the same."""
+    if training.sample_weights is SampleWeights.NONE:
+        return None
+    return dataset.weights[rows]
 
 
 def _objective(classes: int) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """From bars to a trained, calibrated and validated model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ from signal_server.training.calibration_choice import (
 )
 from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset, fingerprint
 from signal_server.training.evaluation import Evaluation, Outcomes
+from signal_server.training.external import PAGE_ROWS, dataset_on_disk, release
 from signal_server.training.importance import gain_shares, shap_means
 from signal_server.training.lineage import lineage
 from signal_server.training.model import (
@@ -43,6 +47,7 @@ class TrainingSpec:
 
     For the results: `round_trip_bps` is what buying and selling costs (0 shows them before
     costs), and `trials` how many models were tried before this one was chosen, itself included.
+    `scratch` is the folder for rows that stay on disk, with `external_memory`.
     """
 
     profile_name: str
@@ -51,6 +56,7 @@ class TrainingSpec:
     bar_seconds: int
     round_trip_bps: float = 0.0
     trials: int = 1
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +86,27 @@ def train(
     Raises `NoHistoryError` when a part has too few rows and `ModelError` when nothing can be
     learned from them.
     """
+    with _dataset(bars_by_symbol, spec, report) as dataset:
+        return _train_on(dataset, spec, report, fingerprint(bars_by_symbol))
+
+
+@contextmanager
+def _dataset(
+    bars_by_symbol: Mapping[str, pd.DataFrame], spec: TrainingSpec, report: Report
+) -> Iterator[Dataset]:
     names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
-    dataset = build_dataset(
-        bars_by_symbol, dataset_spec(spec, names), lambda share: report("features", share)
-    )
+    wanted = dataset_spec(spec, names)
+    progress = partial(report, "features")
+    if not spec.training.external_memory:
+        yield build_dataset(bars_by_symbol, wanted, progress)
+        return
+    with dataset_on_disk(bars_by_symbol, wanted, spec.scratch, progress) as dataset:
+        yield dataset
+
+
+def _train_on(
+    dataset: Dataset, spec: TrainingSpec, report: Report, data_fingerprint: str
+) -> TrainedModel:
     split = split_by_time(dataset.time, dataset.known_at, spec.training)
     fit = fit_model(dataset, split, spec, report)
     validation = evaluate(dataset, split.test, fit, spec)
@@ -96,7 +119,7 @@ def train(
         served_window=served.window,
         served_rounds=served.rounds,
         **_importance(dataset, split.validation, fit.booster),
-        data_fingerprint=fingerprint(bars_by_symbol),
+        data_fingerprint=data_fingerprint,
         lineage=lineage(),
         validation=validation,
     )
@@ -205,7 +228,12 @@ def _importance(dataset: Dataset, part: Part, fitted: FittedBooster) -> dict[str
 
 
 def _logits(dataset: Dataset, part: Part, booster: FittedBooster) -> NDArray[np.float64]:
-    return logits(open_booster(booster.raw), dataset.features[part.rows], len(dataset.classes))
+    opened, blocks = open_booster(booster.raw), []
+    for first in range(0, len(part.rows), PAGE_ROWS):
+        features = dataset.features[part.rows[first : first + PAGE_ROWS]]
+        blocks.append(logits(opened, features, len(dataset.classes)))
+        release(dataset.features)
+    return np.concatenate(blocks)
 
 
 def _needing_trade_counts(profile: ProfileConfig, names: tuple[str, ...]) -> tuple[str, ...]:
