@@ -111,7 +111,7 @@ def predict_test_part(
 
 
 def _leaders(bars: Mapping[str, pd.DataFrame], manifest: Manifest) -> dict[str, pd.DataFrame]:
-    missing = [one for one in leaders_of(manifest.feature_names) if one not in bars]
+    missing = [one for one in leaders_of(manifest.feature_names) if not len(bars.get(one, ()))]
     if missing:
         raise NoHistoryError(
             f"{manifest.id} compares with {', '.join(missing)}, of which no bars are stored; "

@@ -17,6 +17,7 @@ def command(session: Session, profile: str | None, version: str | None) -> None:
     from signal_server.backtest.replay import BacktestRequest, backtest
     from signal_server.backtest.report import summary_table, write_report
     from signal_server.cli.screen import make_console, progress_bars
+    from signal_server.features.catalogue import leaders_of
     from signal_server.market.store import BarStore
     from signal_server.training.registry import ModelRegistry
 
@@ -24,9 +25,10 @@ def command(session: Session, profile: str | None, version: str | None) -> None:
     name = profile or settings.serving.profile
     model = ModelRegistry(settings.models_dir).load_evaluated(name, version)
     store = BarStore(settings.bars_dir, model.manifest.bar_seconds)
+    symbols = {*model.manifest.symbols, *leaders_of(model.manifest.feature_names)}
     request = BacktestRequest(
         model=model,
-        bars={symbol: store.read(symbol) for symbol in model.manifest.symbols},
+        bars={symbol: store.read(symbol) for symbol in sorted(symbols)},
         config=settings.backtest,
         signal_valid_s=settings.serving.signal_valid_s,
     )

@@ -53,12 +53,16 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
-    """Which rows and columns a dataset has; `stride_bars` keeps every n-th bar of the clock."""
+    """Which rows and columns a dataset has; `stride_bars` keeps every n-th bar of the clock.
+
+    It has rows of `symbols`, or of all that have bars where none is named.
+    """
 
     names: tuple[str, ...]
     label: LabelConfig
     bar_seconds: int
     stride_bars: int
+    symbols: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def outline_dataset(bars_by_symbol: Mapping[str, pd.DataFrame], spec: DatasetSpe
     """
     if not bars_by_symbol:
         raise NoHistoryError("there are no bars to train on; backfill or import some first")
-    symbols = tuple(sorted(bars_by_symbol))
+    symbols = tuple(sorted(spec.symbols or bars_by_symbol))
     leaders = _leaders(bars_by_symbol, spec.names)
     rows = [_symbol_rows(one, bars_by_symbol[one], spec, leaders) for one in symbols]
     return _join(symbols, rows, spec)

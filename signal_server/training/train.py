@@ -43,7 +43,10 @@ Report = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpec:
-    """What to train: a named profile, how, and the length of the bars.
+    """What to train: a profile, how, the length of the bars, and the name of the model.
+
+    It learns from `symbols`, or from all that have bars where none is named: others may be there
+    for the features that compare with them.
 
     For the results: `round_trip_bps` is what buying and selling costs (0 shows them before
     costs), and `trials` how many models were tried before this one was chosen, itself included.
@@ -56,6 +59,7 @@ class TrainingSpec:
     bar_seconds: int
     round_trip_bps: float = 0.0
     trials: int = 1
+    symbols: tuple[str, ...] = ()
     scratch: Path | None = None
 
 
@@ -169,7 +173,7 @@ def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Vali
             seed=spec.training.seed,
             outcomes=Outcomes.of(dataset, part.rows, spec.profile.label, spec.round_trip_bps),
             rivals=rivals_of(dataset, fit.train.rows, part.rows),
-            candidates=fit.calibration.candidates,
+            calibration=fit.calibration,
             trials=spec.trials,
         )
     )
@@ -182,6 +186,7 @@ def dataset_spec(spec: TrainingSpec, names: tuple[str, ...]) -> DatasetSpec:
         label=spec.profile.label,
         bar_seconds=spec.bar_seconds,
         stride_bars=spec.training.row_stride_bars,
+        symbols=spec.symbols,
     )
 
 

@@ -1,5 +1,7 @@
 """Training is honest: no edge is found where there is none, and a planted one is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,11 @@ def test_the_card_tells_what_moves_the_forecasts(make_bars, make_spec):
     card = _train(bars, make_spec(horizon_s=120, row_stride_bars=2)).card
     assert set(card.gain_shares) == set(card.shap_means)
     assert all(value > 0 for value in card.shap_means.values())
+
+
+def test_a_model_of_one_symbol_learns_from_its_rows_alone(make_bars, make_spec):
+    bars = {"BTC-USD": make_bars(count=3000), "ETH-USD": make_bars(count=3000, seed=2)}
+    one = _train(bars, replace(make_spec(), symbols=("ETH-USD",)))
+    alone = _train({"ETH-USD": bars["ETH-USD"]}, make_spec())
+    assert one.card.symbols == ("ETH-USD",)
+    assert one.booster == alone.booster

@@ -1,0 +1,88 @@
+"""What the commands that train have in common: the spec of a model, and the bars to learn from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from signal_server.cli.session import Session
+from signal_server.core.costs import Costs
+from signal_server.core.errors import NoHistoryError
+from signal_server.features.catalogue import feature_names, leaders_of
+from signal_server.market.store import BarStore
+from signal_server.training.train import TrainingSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Period = tuple[datetime | None, datetime | None]
+
+
+class StoredBars(Mapping[str, "pd.DataFrame"]):
+    """The stored bars of some symbols, read anew when asked for, so that few are in memory."""
+
+    def __init__(self, store: BarStore, symbols: tuple[str, ...], period: Period) -> None:
+        self._store = store
+        self._symbols = symbols
+        self._period = period
+
+    def __getitem__(self, symbol: str) -> "pd.DataFrame":
+        """Read a symbol's bars; raise `NoHistoryError` when there are none."""
+        if symbol not in self._symbols:
+            raise KeyError(symbol)
+        bars = self._store.read(symbol, *self._period)
+        if not len(bars):
+            raise NoHistoryError(
+                f"no bars of {symbol} to train on; fetch them with `signal-server backfill`"
+            )
+        return bars
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the symbols in their order."""
+        return iter(self._symbols)
+
+    def __len__(self) -> int:
+        """Return the number of symbols."""
+        return len(self._symbols)
+
+
+def spec_of(session: Session, profile: str | None, symbols: tuple[str, ...] | None) -> TrainingSpec:
+    """Return what the settings say of a profile, serving.profile unless one is named."""
+    settings = session.settings
+    name = profile or settings.serving.profile
+    costs = Costs(settings.backtest.fee_bps, settings.backtest.slippage_bps)
+    return TrainingSpec(
+        name,
+        session.profile(name),
+        settings.training_of(name),
+        settings.bar_seconds,
+        round_trip_bps=costs.round_trip_bps,
+        symbols=symbols or BarStore(settings.bars_dir, settings.bar_seconds).symbols(),
+        scratch=settings.data_dir / "scratch",
+    )
+
+
+def specs_of_models(spec: TrainingSpec) -> tuple[TrainingSpec, ...]:
+    """Return the spec itself, or, where symbols are not pooled, one for each symbol's own model."""
+    if spec.training.pooled:
+        return (spec,)
+    return tuple(
+        replace(spec, profile_name=f"{spec.profile_name}.{symbol}", symbols=(symbol,))
+        for symbol in spec.symbols
+    )
+
+
+def bars_for(session: Session, spec: TrainingSpec, period: Period) -> Mapping[str, "pd.DataFrame"]:
+    """Return the bars of the spec's symbols and of those that its features compare with.
+
+    With `external_memory` they are read when asked for, else now. Raises `NoHistoryError` naming
+    a symbol without any.
+    """
+    settings = session.settings
+    if not spec.symbols:
+        raise NoHistoryError("no bars to train on; fetch them with `signal-server backfill`")
+    names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
+    symbols = tuple(sorted({*spec.symbols, *leaders_of(names)}))
+    store = BarStore(settings.bars_dir, settings.bar_seconds)
+    bars = StoredBars(store, symbols, period)
+    return bars if spec.training.external_memory else dict(bars)
