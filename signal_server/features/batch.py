@@ -1,6 +1,7 @@
 """The batch engine: all bars of one symbol, one value a bar."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,19 @@ from signal_server.features.windows import Array, Ladder, before, rolling_deviat
 
 if TYPE_CHECKING:
     from signal_server.features.feature import Feature
+
+BLOCK_BARS = 16_384
+"""How many bars are computed at once: few enough to stay in the processor's cache."""
+
+_WARMUPS_PER_BLOCK = 4
+"""A block begins with a warm-up, which must stay a small part of it."""
+
+_THREADS = 2
+"""numpy and TA-Lib let go of the interpreter's lock; more threads than that wait for memory."""
+
+_KEPT_BYTES = 31 << 20
+"""What glibc keeps of freed memory instead of giving it back, once a piece of this size, which it
+takes for large, was freed. Without it half of the time goes into getting memory again."""
 
 
 class BatchIndicators(Indicators):
@@ -60,9 +74,8 @@ class BatchIndicators(Indicators):
         """Return the feature, NaN in the first bars, within its warm-up."""
 
         def compute() -> Array:
-            column = np.full(len(self.bars), np.nan)
-            warm = slice(feature.warmup_bars - 1, None)
-            column[warm] = feature.compute(self)[warm]
+            column = feature.compute(self).copy()
+            column[: feature.warmup_bars - 1] = np.nan
             return column
 
         return self.once(("value", feature.name), compute)
@@ -109,6 +122,40 @@ class BatchIndicators(Indicators):
             same = np.append(closes, -1)[at] == self.bars.closes
             self._positions[symbol] = np.where(same, at, -1)
         return self._positions[symbol]
+
+
+def compute_columns(
+    features: Sequence["Feature"], bars: BarArrays, leaders: Mapping[str, BarArrays]
+) -> Array:
+    """Return the features (features, bars), NaN within each warm-up.
+
+    Bars are taken in blocks, each begun with the longest warm-up, which changes no value.
+    """
+    np.empty(_KEPT_BYTES, dtype=np.uint8)
+    columns = np.empty((len(features), len(bars)))
+    warmup = max((feature.warmup_bars for feature in features), default=1)
+    step = max(BLOCK_BARS, _WARMUPS_PER_BLOCK * warmup)
+
+    def compute(first: int) -> None:
+        begin = max(first - warmup, 0)
+        block = bars[begin : first + step]
+        others = {symbol: _beside(block, leader, warmup) for symbol, leader in leaders.items()}
+        indicators = BatchIndicators(block, others)
+        with np.errstate(all="ignore"):
+            for column, feature in zip(columns, features, strict=True):
+                column[first : first + step] = feature.compute(indicators)[first - begin :]
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        list(threads.map(compute, range(0, len(bars), step)))
+    for column, feature in zip(columns, features, strict=True):
+        column[: feature.warmup_bars - 1] = np.nan
+    return columns
+
+
+def _beside(bars: BarArrays, leader: BarArrays, warmup: int) -> BarArrays:
+    """Return the leader's bars that rows of `bars` may need."""
+    first, last = leader.closes.searchsorted(bars.closes[[0, -1]])
+    return leader[max(first - warmup, 0) : last + 1]
 
 
 def _average(values: Array, span: int) -> Array:

@@ -7,11 +7,10 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from signal_server.core.errors import NoHistoryError, SchemaMismatchError
-from signal_server.features.batch import BatchIndicators
+from signal_server.features.batch import BatchIndicators, compute_columns
 from signal_server.features.candles import BarArrays
 from signal_server.features.feature import REGISTER, Feature, Group
 from signal_server.features.six import SIX_NAMES
@@ -98,13 +97,8 @@ def compute_features(
         raise NoHistoryError(
             f"these features need the bars of {', '.join(missing)} too; backfill them first"
         )
-    warmup = warmup_bars(names)
-    own = BarArrays.of(bars)
-    others = {symbol: _beside(bars, leaders[symbol], warmup) for symbol in leaders_of(names)}
-    indicators = BatchIndicators(own, others)
-    columns = np.empty((len(names), len(bars)))
-    for column, feature in zip(columns, find_features(names), strict=True):
-        column[:] = indicators.value(feature)
+    others = {symbol: BarArrays.of(leaders[symbol]) for symbol in leaders_of(names)}
+    columns = compute_columns(find_features(names), BarArrays.of(bars), others)
     return pd.DataFrame(columns.T, index=bars.index, columns=list(names))
 
 
@@ -128,14 +122,6 @@ def schema_hash(names: Sequence[str]) -> str:
 def realized_volatility(bars: pd.DataFrame, window: int = 60) -> pd.Series:
     """Return the standard deviation of one-bar log returns over `window` bars; NaN before."""
     return pd.Series(BatchIndicators(BarArrays.of(bars)).volatility(window), index=bars.index)
-
-
-def _beside(bars: pd.DataFrame, leader: pd.DataFrame, warmup: int) -> BarArrays:
-    """Return the leader's bars that rows of `bars` may need."""
-    if not len(bars):
-        return BarArrays.of(leader.iloc[:0])
-    first, last = leader.index.searchsorted(bars.index[[0, -1]])
-    return BarArrays.of(leader.iloc[max(first - warmup, 0) : last + 1])
 
 
 def _belongs(feature: Feature, which: FeatureSet) -> bool:

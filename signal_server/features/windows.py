@@ -78,14 +78,16 @@ class Ladder:
         return self._laid_out(length, parts)
 
     def _laid_out(self, length: int, parts: Iterator[tuple[int, int]]) -> Array:
-        count = len(self._levels[0]) - length + 1
-        result = np.full(len(self._levels[0]), np.nan)
-        if count > 0:
-            first, *rest = (self._part(level, offset, length, count) for level, offset in parts)
-            joined = result[length - 1 :]
-            joined[:] = first
-            for part in rest:
-                self._combine(joined, part, out=joined)
+        values = self._levels[0]
+        count = len(values) - length + 1
+        if count <= 0:
+            return np.full(len(values), np.nan)
+        result = np.empty(len(values))
+        result[: length - 1] = np.nan
+        joined, *rest = (self._part(level, offset, length, count) for level, offset in parts)
+        for part in rest:
+            joined = self._combine(joined, part, out=result[length - 1 :])
+        result[length - 1 :] = joined
         return result
 
     def _part(self, level: int, offset: int, length: int, count: int) -> Array:
@@ -106,48 +108,59 @@ def rolling_max(values: Array, length: int) -> Array:
 def rolling_deviation(values: Array, length: int, freedom: int = 1) -> Array:
     """Return the standard deviation of the last `length` values; exactly 0 if all are equal.
 
-    Divides by `length - freedom`. Windows are united as in Chan, Golub and LeVeque (1979), their
-    means counted from values of their own, so that no digits are lost beside the square of the
-    mean.
+    Divides by `length - freedom`. All distances are counted from the window's newest value, so
+    that no digits are lost beside the square of the mean.
     """
     deviation = np.full(len(values), np.nan)
     count = len(values) - length + 1
     if count > 0:
-        squares = _squares(values, length, count)
-        deviation[length - 1 :] = np.sqrt(squares / (length - freedom))
+        total, squares = _distances(values, length, count)
+        squares -= total**2 / length
+        deviation[length - 1 :] = np.sqrt(np.maximum(squares, 0.0) / (length - freedom))
     return deviation
 
 
-def _squares(values: Array, length: int, count: int) -> Array:
-    """Return the sum of squared distances from the mean of each window of `length`.
-
-    The mean of a part is kept as its offset from the part's newest value.
-    """
-    levels = _spreads(values, length.bit_length())
+def _distances(values: Array, length: int, count: int) -> tuple[Array, Array]:
+    """Return sums of the distances from each window's newest value, and of their squares."""
+    levels = _distances_by_level(values, length.bit_length())
     newest = values[length - 1 :]
-    have = 0
-    offset: Array = np.zeros(count)
-    squares: Array = np.zeros(count)
+    found: tuple[Array, Array] | None = None
     for level, back in pieces(length):
         size = 1 << level
         start = length - back - size
-        other, other_squares = (part[start : start + count] for part in levels[level])
-        move = newest - values[length - 1 - back : length - 1 - back + count]
-        apart = (offset - other) + move
-        squares = squares + other_squares + apart**2 * (have * size / (have + size))
-        offset = offset - apart * (size / (have + size))
-        have += size
-    return squares
+        total, squares = (part[start : start + count] for part in levels[level])
+        if found is None:
+            found = total, squares
+        else:
+            apart = values[length - 1 - back : length - 1 - back + count] - newest
+            found = _united(found, (total, squares), apart, size)
+    return found or (np.zeros(count), np.zeros(count))
 
 
-def _spreads(values: Array, levels: int) -> list[tuple[Array, Array]]:
-    """Return for each power of two: the offsets of the windows' means, and their squares."""
-    spreads: list[tuple[Array, Array]] = [(np.zeros(len(values)), np.zeros(len(values)))]
-    for level in range(levels - 1):
+def _distances_by_level(values: Array, levels: int) -> list[tuple[Array, Array]]:
+    """Return the same for all windows of each power of two."""
+    apart = values[:-1] - values[1:]
+    none: Array = np.zeros(len(values))
+    found: list[tuple[Array, Array]] = [(none, none), (apart, apart**2)]
+    for level in range(1, levels - 1):
         half = 1 << level
-        offset, squares = spreads[-1]
         newest = values[half - 1 :]
-        apart = (offset[half:] - offset[:-half]) + (newest[half:] - newest[:-half])
-        united = squares[half:] + squares[:-half] + apart**2 * (half / 2)
-        spreads.append((offset[half:] - apart / 2, united))
-    return spreads
+        newer = found[-1][0][half:], found[-1][1][half:]
+        older = found[-1][0][:-half], found[-1][1][:-half]
+        found.append(_united(newer, older, newest[:-half] - newest[half:], half))
+    return found
+
+
+def _united(
+    newer: tuple[Array, Array], older: tuple[Array, Array], apart: Array, size: int
+) -> tuple[Array, Array]:
+    """Add `size` older values, whose distances count from a value that is `apart`."""
+    moved = size * apart
+    cross = 2 * older[0]
+    cross += moved
+    cross *= apart
+    cross += older[1]
+    cross += newer[1]
+    moved += older[0]
+    moved += newer[0]
+    return moved, cross
