@@ -64,12 +64,13 @@ class CalibrationRows:
 class Candidate:
     """One kind on the later piece: its log-loss, and its gain over the simpler kind kept so far.
 
-    `gain` is in nats, None for the simplest.
+    `gain` is in nats, None for the simplest. Of those that were `kept` the last one is used.
     """
 
     kind: str
     log_loss: float
     gain: Estimate | None
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,9 @@ def choose_calibration(rows: CalibrationRows, seed: int) -> CalibrationChoice:
     for kind in FITTERS:
         losses = _losses(_fit(kind, earlier), later)
         gain = resampling.mean(kept_losses - losses) if kept else None
-        candidates.append(Candidate(kind, float(losses.mean()), gain))
-        if gain is None or gain.interval.low > 0:
+        better = gain is None or gain.interval.low > 0
+        candidates.append(Candidate(kind, float(losses.mean()), gain, better))
+        if better:
             kept, kept_losses = kind, losses
     return CalibrationChoice(_fit(kept, rows), tuple(candidates))
 

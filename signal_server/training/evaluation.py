@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from signal_server.core.config import LabelConfig, LabelKind
 from signal_server.core.domain import Direction
-from signal_server.training.calibration_choice import Candidate
+from signal_server.training.calibration_choice import CalibrationChoice
 from signal_server.training.dataset import Dataset
+
+_SIDES = {Direction.DOWN: -1, Direction.FLAT: 0, Direction.UP: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Evaluation:
     seed: int
     outcomes: Outcomes | None = None
     rivals: tuple[Rival, ...] = ()
-    candidates: tuple[Candidate, ...] = ()
+    calibration: CalibrationChoice | None = None
     trials: int = 1
 
     @property
@@ -87,9 +89,29 @@ class Evaluation:
         DOWN is 0, too, where only bought positions have an outcome.
         """
         long_only = self.outcomes is not None and self.outcomes.long_only
-        of_class = {Direction.DOWN: 0 if long_only else -1, Direction.FLAT: 0, Direction.UP: 1}
-        side = np.array([of_class[direction] for direction in self.classes], dtype=np.int8)
-        return np.asarray(side[self.predicted])
+        side = self._side_of_class
+        return np.asarray(np.maximum(side, 0) if long_only else side)[self.predicted]
+
+    @property
+    def happened(self) -> NDArray[np.int8]:
+        """Return what became of each row: 1 for UP, -1 for DOWN, 0 for FLAT."""
+        return np.asarray(self._side_of_class[self.labels])
+
+    @property
+    def leanings(self) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+        """Return the likelier of UP (1) and DOWN (-1) of each row, and its probability.
+
+        It is UP throughout where only bought positions have an outcome.
+        """
+        up = self.probabilities[:, self.classes.index(Direction.UP)]
+        if self.outcomes is not None and self.outcomes.long_only:
+            return np.ones(len(up), dtype=np.int8), up
+        down = self.probabilities[:, self.classes.index(Direction.DOWN)]
+        return np.where(up > down, 1, -1).astype(np.int8), np.maximum(up, down)
+
+    @property
+    def _side_of_class(self) -> NDArray[np.int8]:
+        return np.array([_SIDES[direction] for direction in self.classes], dtype=np.int8)
 
     def trades(self, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return which rows `inside` one position a symbol could take, one after another.

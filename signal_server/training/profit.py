@@ -17,17 +17,19 @@ TOP_SHARES = (0.01, 0.05, 0.10)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Calls of UP or DOWN from `min_confidence` on; `top_share` of all calls, None if not by share.
+    """Rows whose likelier side, UP or DOWN, has at least the probability `min_confidence`.
 
-    `move_bps` is how far the price went the called way, before costs, None where only bought
-    positions have a return. `net_bps` is what a row of `buys` (calls of UP) returned after costs;
-    `trades` counts those that one position a symbol could take. `sharpe` is of the trades' sums
-    per period over all symbols, each with the same capital; its trials include the selections.
+    That is the top `top_share` of all rows; None where the probability was given. A row may be
+    selected though FLAT is likelier still. `accuracy` is how often the side came true, `move_bps`
+    how far the price went its way, before costs; None where only bought positions have a return,
+    and then the side is always UP. `net_bps` is what a row of `buys` (side UP) returned after
+    costs; `trades` counts those that one position a symbol could take. `sharpe` is of the trades'
+    sums per period over all symbols, each with the same capital; its trials count the selections.
     """
 
     top_share: float | None
     min_confidence: float
-    calls: int
+    rows: int
     accuracy: float
     move_bps: Estimate | None
     buys: int
@@ -37,23 +39,21 @@ class Selection:
 
 
 def selections(evaluation: Evaluation, resampling: Resampling) -> tuple[Selection, ...]:
-    """Return what the top 1%, 5% and 10% of calls and those from 0.60 on are worth.
+    """Return what the top 1%, 5% and 10% of rows and those from 0.60 on are worth.
 
-    Empty without outcomes; a selection without a call is left out.
+    Empty without outcomes; a selection without a row is left out.
     """
     outcomes = evaluation.outcomes
-    calls = evaluation.sides != 0
-    if outcomes is None or not calls.any():
+    if outcomes is None:
         return ()
-    confidence = evaluation.confidence
+    strength = evaluation.leanings[1]
     levels: list[tuple[float | None, float]] = [
-        (share, float(np.quantile(confidence[calls], 1 - share, method="higher")))
-        for share in TOP_SHARES
+        (share, float(np.quantile(strength, 1 - share, method="higher"))) for share in TOP_SHARES
     ]
     return tuple(
         _selection(evaluation, outcomes, resampling, level)
         for level in [*levels, (None, MIN_CONFIDENCE)]
-        if (calls & (confidence >= level[1])).any()
+        if (strength >= level[1]).any()
     )
 
 
@@ -63,11 +63,17 @@ def say_worth(found: tuple[Selection, ...], costs_bps: float | None) -> str:
     if not bought or costs_bps is None:
         return ""
     selection, net = bought[-1]
-    costs = f"after costs of {costs_bps:.0f} bps" if costs_bps else "as the label counts it"
     return (
-        f" A buy at confidence {selection.min_confidence:.2f} and above returned "
-        f"{net.value:+.1f} bps ({net.interval.low:+.1f} to {net.interval.high:+.1f}) {costs}."
+        f" A buy at P(UP) {selection.min_confidence:.2f} and above returned {net.value:+.1f} bps "
+        f"({net.interval.low:+.1f} to {net.interval.high:+.1f}) {say_costs(selection, costs_bps)}."
     )
+
+
+def say_costs(selection: Selection, costs_bps: float | None) -> str:
+    """Say which costs `net_bps` is after; a trade's label has taken off its own."""
+    if selection.move_bps is None:
+        return "after costs"
+    return f"after costs of {costs_bps:.0f} bps" if costs_bps else "before costs"
 
 
 def _selection(
@@ -76,16 +82,17 @@ def _selection(
     resampling: Resampling,
     level: tuple[float | None, float],
 ) -> Selection:
-    sides = evaluation.sides
-    inside = (sides != 0) & (evaluation.confidence >= level[1])
+    sides, strength = evaluation.leanings
+    inside = strength >= level[1]
     buys = inside & (sides > 0)
+    came_true = sides == evaluation.happened
     net = outcomes.returns - outcomes.costs_bps / BPS
     trades = evaluation.trades(buys)
     return Selection(
         top_share=level[0],
         min_confidence=level[1],
-        calls=int(inside.sum()),
-        accuracy=float((evaluation.predicted == evaluation.labels)[inside].mean()),
+        rows=int(inside.sum()),
+        accuracy=float(came_true[inside].mean()),
         move_bps=(
             None if outcomes.long_only else resampling.mean(sides * outcomes.returns * BPS, inside)
         ),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from signal_server.training.bootstrap import Estimate, Interval
 from signal_server.training.confidence import ConfidenceBin
-from signal_server.training.profit import Selection
+from signal_server.training.profit import Selection, say_costs
 from signal_server.training.validation import RivalResult, Validation
 from signal_server.training.verdict import MIN_ACCURACY, MIN_CONFIDENCE, MIN_TRADES
 
@@ -97,7 +97,8 @@ def _significance_line(validation: Validation) -> SummaryLine:
 
 def _probability_lines(validation: Validation) -> tuple[SummaryLine, ...]:
     gain = validation.log_loss_gain_interval
-    chosen = ", ".join(f"{one.kind} {one.log_loss:.5f}" for one in validation.candidates)
+    tried = ", ".join(f"{one.kind} {one.log_loss:.5f}" for one in validation.candidates)
+    chosen = [SummaryLine("calibration", validation.calibration, tried)]
     return (
         SummaryLine(
             "log-loss",
@@ -114,7 +115,7 @@ def _probability_lines(validation: Validation) -> tuple[SummaryLine, ...]:
             "Brier score", f"{validation.brier:.4f}", f"base rate {validation.base_rate_brier:.4f}"
         ),
         SummaryLine("calibration error", f"{validation.calibration_error:.2%}", "perfect 0%"),
-        *([SummaryLine("calibrations tried, log-loss", chosen, "")] if chosen else []),
+        *(chosen if validation.calibration else []),
         SummaryLine(
             f"most confident tenth, from {validation.top_tenth.low:.1%}",
             f"{validation.top_tenth.accuracy:.2%} ({_percents(validation.top_tenth.interval)})",
@@ -157,7 +158,7 @@ def _confident_lines(validation: Validation) -> tuple[SummaryLine, ...]:
 
 
 def _money_lines(found: Selection, validation: Validation) -> tuple[SummaryLine, ...]:
-    which = "confidence" if found.top_share is None else f"top {found.top_share:.0%},"
+    which = "up or down" if found.top_share is None else f"top {found.top_share:.0%},"
     name = f"{which} from {found.min_confidence:.3f}"
     lines = []
     if found.move_bps is not None:
@@ -165,13 +166,13 @@ def _money_lines(found: Selection, validation: Validation) -> tuple[SummaryLine,
             SummaryLine(
                 f"{name}: move the called way",
                 f"{_signed(found.move_bps, 1)} bps",
-                f"{found.calls:,} calls, {found.accuracy:.2%} right",
+                f"{found.rows:,} rows, {found.accuracy:.2%} right",
             )
         )
     if found.net_bps is not None:
         lines.append(
             SummaryLine(
-                f"{name}: a buy {_after_costs(found, validation)}",
+                f"{name}: a buy {say_costs(found, validation.costs_bps)}",
                 f"{_signed(found.net_bps, 1)} bps",
                 f"{found.buys:,} buys, {found.trades:,} one after another",
             )
@@ -187,13 +188,6 @@ def _money_lines(found: Selection, validation: Validation) -> tuple[SummaryLine,
             )
         )
     return tuple(lines)
-
-
-def _after_costs(found: Selection, validation: Validation) -> str:
-    if found.move_bps is None:
-        return "after costs"
-    costs = validation.costs_bps
-    return f"after costs of {costs:.0f} bps" if costs else "before costs"
 
 
 def _counts(found: ConfidenceBin) -> str:

@@ -74,7 +74,8 @@ class Validation:
     `auc` is that of the same choice, 0.5 for chance; `confidence_rank` is Spearman's correlation
     of confidence and being right, 0 for chance; None where there is nothing to rank.
     `confident` are the calls that the verdict rests on. `selections` needs outcomes, `costs_bps`
-    is the round trip's share of them. `candidates` are the calibrations that were chosen among.
+    is the round trip's share of them. `calibration` is the kind that the model uses, empty where
+    several models were joined, and `candidates` are the kinds that it was chosen among.
     Intervals are 95%, by a bootstrap over blocks of time.
     """
 
@@ -102,6 +103,7 @@ class Validation:
     selections: tuple[Selection, ...]
     costs_bps: float | None
     over_time: tuple[Period, ...]
+    calibration: str
     candidates: tuple[Candidate, ...]
     finding: Finding
     verdict: Verdict
@@ -122,6 +124,7 @@ def validate(evaluation: Evaluation) -> Validation:
     confident = _confident(evaluation, scores)
     gain = scores.resampling.mean(scores.base_loss - scores.loss).interval
     shuffled = significance(evaluation)
+    choice = evaluation.calibration
     finding = find(overall, direction, gain, shuffled.log_loss_p)
     worth = selections(evaluation, scores.resampling)
     costs_bps = None if evaluation.outcomes is None else evaluation.outcomes.costs_bps
@@ -150,7 +153,8 @@ def validate(evaluation: Evaluation) -> Validation:
         selections=worth,
         costs_bps=costs_bps,
         over_time=accuracy_over_time(evaluation, scores.correct, scores.resampling),
-        candidates=evaluation.candidates,
+        calibration="" if choice is None else choice.calibration.kind,
+        candidates=() if choice is None else choice.candidates,
         finding=finding,
         verdict=judge(finding, confident),
         sentence=sentence(finding, overall, direction, confident) + say_worth(worth, costs_bps),

@@ -191,6 +191,12 @@ def test_every_kind_is_a_candidate_and_the_simplest_has_none_to_beat():
     candidates = choose_calibration(_overlapping(3)[0], 3).candidates
     assert [one.kind for one in candidates] == list(FITTERS)
     assert [one.gain is None for one in candidates] == [True, False, False, False, False]
+    assert candidates[0].kept
+
+
+def test_the_last_kind_that_was_kept_is_the_one_used():
+    choice = choose_calibration(_overlapping(1, distort=lambda logits: 3 * logits)[0], 1)
+    assert [one.kind for one in choice.candidates if one.kept][-1] == choice.calibration.kind
 
 
 def test_a_small_part_is_not_cut_in_two():

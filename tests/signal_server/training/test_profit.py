@@ -49,12 +49,13 @@ def test_trades_of_a_symbol_do_not_overlap():
         assert (made.time[mine[1:]] >= made.outcomes.known_at[mine[:-1]]).all()
 
 
-def test_where_only_buys_have_a_return_down_is_no_call():
+def test_where_only_buys_have_a_return_rows_are_ranked_by_the_chance_of_up():
     made = evaluation(0)
     made = replace(made, outcomes=replace(made.outcomes, long_only=True, costs_bps=0.0))
     found = _selections(made)[0]
     assert found.move_bps is None
-    assert found.calls == found.buys
+    assert found.rows == found.buys
+    assert found.min_confidence > np.quantile(made.probabilities[:, 1], 0.98)
 
 
 def test_every_selection_counts_as_a_trial():
@@ -63,12 +64,21 @@ def test_every_selection_counts_as_a_trial():
     assert found.sharpe.periods == 40
 
 
-def test_a_model_that_never_calls_has_no_selection():
+def test_a_model_that_always_says_flat_is_ranked_by_what_it_thinks_likelier_of_the_others():
     made = evaluation(0)
-    flat = np.tile([0.1, 0.8, 0.1], (len(made.labels), 1))
+    up = made.probabilities[:, 1]
+    flat = np.column_stack([0.2 * (1 - up), np.full(len(up), 0.8), 0.2 * up])
     classes = (Direction.DOWN, Direction.FLAT, Direction.UP)
-    made = replace(made, classes=classes, probabilities=flat)
-    assert _selections(made) == ()
+    made = replace(made, classes=classes, probabilities=flat, labels=made.labels * 2)
+    (top, _, tenth) = _selections(made)
+    assert (top.top_share, tenth.top_share) == (0.01, 0.10)
+    strength = np.maximum(up, 1 - up)
+    assert top.min_confidence == pytest.approx(0.2 * np.quantile(strength, 0.99), rel=0.01)
+    assert not (made.sides != 0).any()
+
+
+def test_without_outcomes_there_is_no_money_to_speak_of():
+    assert _selections(replace(evaluation(0), outcomes=None)) == ()
     assert say_worth((), 58.0) == ""
 
 

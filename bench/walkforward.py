@@ -1,0 +1,93 @@
+"""Nightly retraining on a rolling half year, over half a year of one symbol.
+
+`make bench` takes every fifteenth night; `python -m bench.walkforward` takes all of them.
+"""
+
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import xgboost as xgb
+
+from bench.bars import minute_bars
+from bench.result import Result
+from signal_server.core.config import load_settings
+from signal_server.training.dataset import Dataset
+from signal_server.training.parameters import parameters
+from signal_server.training.splits import Schedule, walk_steps
+from signal_server.training.train import TrainingSpec
+from signal_server.training.walkforward import (
+    Pace,
+    WalkForward,
+    build_rows,
+    folder_of,
+    schedule_of,
+    walk_forward,
+)
+
+BARS = 787_680
+LAST_DAY = "2025-03-31"
+"""Later bars are held out of all development."""
+NIGHTS = 180
+SYMBOL, PROFILE = "BTC-USD", "direction-15m"
+
+
+def measure(every_days: int = 15) -> list[Result]:
+    """Return the time of a walk, of its second run, and of bare boosting on the same rows."""
+    bars, _ = minute_bars(BARS)
+    settings = load_settings()
+    spec = TrainingSpec(PROFILE, settings.profiles[PROFILE], settings.training_of(PROFILE), 60)
+    year = bars.loc[:LAST_DAY].tail((2 * NIGHTS + 8) * 1440)
+    started = time.perf_counter()
+    dataset = build_rows({SYMBOL: year}, spec, lambda _share: None)
+    built = time.perf_counter() - started
+    end = dataset.time[-1].to_pydatetime()
+    pace = Pace(timedelta(days=every_days), timedelta(days=180), timedelta(minutes=15))
+    schedule = schedule_of(dataset, pace, end - timedelta(days=NIGHTS))
+    with tempfile.TemporaryDirectory() as root:
+        result, taken = _timed(dataset, spec, schedule, Path(root))
+        _, again = _timed(dataset, spec, schedule, Path(root))
+    bare = _bare(dataset, spec, schedule, result)
+    steps = len(result.steps)
+    what = f"{steps} nights of {NIGHTS}, {len(dataset.names)} features, {SYMBOL} to {LAST_DAY}"
+    floor = "bare xgboost.train on the same rows and rounds, no stopping, baselines, results"
+    minutes = NIGHTS / steps / 60
+    return [
+        Result("walk_forward_nightly", _tenth(built / 60 + taken * minutes), "min",
+               _tenth(bare * minutes), floor, what),
+        Result("walk_forward_step", _tenth(taken / steps), "s", _tenth(bare / steps), floor, what),
+        Result("walk_forward_resumed", _tenth(again), "s", 0.0, "nothing", f"the same {steps}"),
+    ]  # fmt: skip
+
+
+def _timed(
+    dataset: Dataset, spec: TrainingSpec, schedule: Schedule, root: Path
+) -> tuple[WalkForward, float]:
+    folder = folder_of(root, dataset, spec, schedule)
+    started = time.perf_counter()
+    result = walk_forward(dataset, spec, schedule, folder, lambda _done, _total: None)
+    return result, time.perf_counter() - started
+
+
+def _bare(dataset: Dataset, spec: TrainingSpec, schedule: Schedule, result: WalkForward) -> float:
+    """Return the seconds of training on each step's rows for as many rounds as were kept."""
+    steps = walk_steps(dataset.time, dataset.known_at, schedule, spec.training)
+    started = time.perf_counter()
+    for step, found in zip(steps, result.steps, strict=True):
+        rows = step.split.train.rows
+        chosen = parameters(dataset, len(rows), spec.training)
+        data = xgb.QuantileDMatrix(dataset.features[rows], dataset.labels[rows], nthread=1)
+        xgb.train(chosen, data, found.rounds)
+    return time.perf_counter() - started
+
+
+def _tenth(value: float) -> float:
+    return round(value, 1)
+
+
+if __name__ == "__main__":
+    for measured in measure(every_days=1):
+        sys.stdout.write(f"{measured.name}: {measured.value} {measured.unit}, ")
+        sys.stdout.write(f"floor {measured.floor}; {measured.data}\n")
