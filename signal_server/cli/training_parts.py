@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from signal_server.cli.session import Session
@@ -57,9 +58,18 @@ def spec_of(session: Session, profile: str | None, symbols: tuple[str, ...] | No
         settings.training_of(name),
         settings.bar_seconds,
         round_trip_bps=costs.round_trip_bps,
+        trials=1 + _tried_before(settings.tuning_dir, name),
         symbols=symbols or BarStore(settings.bars_dir, settings.bar_seconds).symbols(),
         scratch=settings.data_dir / "scratch",
     )
+
+
+def _tried_before(folder: Path, profile: str) -> int:
+    if not folder.exists():
+        return 0
+    from signal_server.training.tuning import tried_before
+
+    return tried_before(folder, profile)
 
 
 def specs_of_models(spec: TrainingSpec) -> tuple[TrainingSpec, ...]:

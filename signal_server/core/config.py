@@ -274,6 +274,16 @@ class Settings(BaseSettings):
         return self.data_dir / "models"
 
     @property
+    def audit_dir(self) -> Path:
+        """Where the results of audits are kept."""
+        return self.data_dir / "audit"
+
+    @property
+    def tuning_dir(self) -> Path:
+        """Where the trials of all tuning are kept."""
+        return self.data_dir / "tuning"
+
+    @property
     def reports_dir(self) -> Path:
         """Where backtests and reports are written."""
         return self.data_dir / "reports"

@@ -90,14 +90,18 @@ def train(
     Raises `NoHistoryError` when a part has too few rows and `ModelError` when nothing can be
     learned from them.
     """
-    with _dataset(bars_by_symbol, spec, report) as dataset:
+    with open_dataset(bars_by_symbol, spec, report) as dataset:
         return _train_on(dataset, spec, report, fingerprint(bars_by_symbol))
 
 
 @contextmanager
-def _dataset(
+def open_dataset(
     bars_by_symbol: Mapping[str, pd.DataFrame], spec: TrainingSpec, report: Report
 ) -> Iterator[Dataset]:
+    """Build the rows that a model of `spec` learns from, in memory or on disk for the block.
+
+    Raises as `build_dataset`.
+    """
     names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
     wanted = dataset_spec(spec, names)
     progress = partial(report, "features")

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from signal_server.cli.main import run
+from signal_server.cli.session import Session
+from signal_server.cli.training_parts import spec_of
 from signal_server.core.domain import BAR_COLUMNS
 from signal_server.market.store import BarStore
 from signal_server.training.registry import ModelRegistry
@@ -78,3 +80,14 @@ def test_rows_may_stay_on_disk_and_are_gone_afterwards(train, tmp_path):
 
 def test_one_symbol_is_enough_when_no_feature_compares(train):
     assert train("--symbols", "ETH-USD").load("quick").manifest.symbols == ("ETH-USD",)
+
+
+def test_tuned_trials_are_counted_when_the_model_is_judged(train, config, capsys):
+    assert train().load("quick").manifest.validation is not None
+    assert run(["--config", str(config), "tune", "--profile", "quick", "--trials", "2"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "write under profiles.quick" in printed
+    assert "2 models were tried for this profile so far" in printed
+    session = Session(config)
+    assert spec_of(session, "quick", None).trials == 3
+    assert spec_of(session, "direction-2h", None).trials == 1
