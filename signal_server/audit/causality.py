@@ -1,0 +1,100 @@
+"""Whether features look ahead, or remember more than they say."""
+
+from collections import defaultdict
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from signal_server.audit.comparison import Differences, spread
+from signal_server.audit.future import FUTURES, until, with_future
+from signal_server.audit.markets import Market
+from signal_server.audit.subject import Frames, Subject
+
+CUTS = 5
+FUTURE_CUTS = 2
+WARM_UP_ENDS = 10
+ODD_MINUTE = 37
+"""Cuts are made at such minutes of the hour, inside every candle of 5, 15 and 60 minutes."""
+
+_SECOND_NS = 1_000_000_000
+
+
+def prefix_invariance(subject: Subject, market: Market) -> tuple[str, ...]:
+    """Compute features again with all later bars cut off, own and leaders', at five moments.
+
+    All rows before the cut must stay as they are, to 1e-9.
+    """
+    found = Differences()
+    for symbol, frame in market.bars.items():
+        whole = subject.features(symbol, market.bars)
+        unit = spread(whole.to_numpy(np.float64))
+        for cut in cuts(subject, frame, CUTS):
+            again = subject.features(symbol, until(market.bars, cut))
+            when = f"when the bars after {cut:%Y-%m-%d %H:%M:%S} are cut off"
+            found.compare(f"{symbol} in {market.name}", (whole.loc[:cut], again), unit, when)
+    return found.findings
+
+
+def future_shuffle(subject: Subject, market: Market) -> tuple[str, ...]:
+    """Compute features again with later bars of all symbols tripled, fallen and scrambled.
+
+    All rows before the cut must stay as they are, to 1e-9.
+    """
+    found = Differences()
+    for symbol, frame in market.bars.items():
+        whole = subject.features(symbol, market.bars)
+        unit = spread(whole.to_numpy(np.float64))
+        for cut, (name, future) in product(cuts(subject, frame, FUTURE_CUTS), FUTURES.items()):
+            again = subject.features(symbol, with_future(market.bars, cut, future)).loc[:cut]
+            when = f"when the market after {cut:%Y-%m-%d %H:%M:%S} is {name}"
+            found.compare(f"{symbol} in {market.name}", (whole.loc[:cut], again), unit, when)
+    return found.findings
+
+
+def warm_up(subject: Subject, market: Market) -> tuple[str, ...]:
+    """Compute each feature's newest row from its declared warm-up alone, at ten places a symbol.
+
+    It must be what all history gives, to 1e-9. Leaders' bars are cut to the warm-up too.
+    """
+    found = Differences()
+    for symbol, frame in market.bars.items():
+        whole = subject.features(symbol, market.bars)
+        for bars, names in _by_warm_up(subject).items():
+            columns = whole[list(names)]
+            unit = spread(columns.to_numpy(np.float64))
+            when = f"from its warm-up of {bars:,} bars alone"
+            for end in _ends(len(frame), bars):
+                close = frame.index[end - 1]
+                row = subject.features(symbol, _newest(market.bars, close, bars), names).iloc[-1:]
+                pair = columns.loc[[close]], row
+                found.compare(f"{symbol} in {market.name}", pair, unit, when)
+    return found.findings
+
+
+def cuts(subject: Subject, frame: pd.DataFrame, count: int) -> list[pd.Timestamp]:
+    """Return moments spread over the bars after the warm-up, at odd minutes where there are any."""
+    closes = pd.DatetimeIndex(frame.index)
+    begin = min(subject.warmup(subject.names), len(closes) // 2)
+    later = closes[begin:-1]
+    minutes = later.as_unit("ns").asi8 // (subject.bar_seconds * _SECOND_NS) % 60
+    odd = later[minutes == ODD_MINUTE]
+    chosen = odd if len(odd) >= count else later
+    places = np.linspace(0, len(chosen) - 1, count + 1, dtype=int)[1:]
+    return [chosen[place] for place in places if place >= 0]
+
+
+def _ends(length: int, warm_up_bars: int) -> list[int]:
+    first = min(max(warm_up_bars, 1), length)
+    return [int(end) for end in np.linspace(first, length, WARM_UP_ENDS)]
+
+
+def _newest(bars: Frames, close: pd.Timestamp, count: int) -> dict[str, pd.DataFrame]:
+    return {symbol: frame.loc[:close].iloc[-count:] for symbol, frame in bars.items()}
+
+
+def _by_warm_up(subject: Subject) -> dict[int, tuple[str, ...]]:
+    groups: dict[int, list[str]] = defaultdict(list)
+    for name in subject.names:
+        groups[subject.warmup((name,))].append(name)
+    return {bars: tuple(names) for bars, names in groups.items()}
