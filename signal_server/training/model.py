@@ -41,12 +41,15 @@ def fit_booster(
 ) -> FittedBooster:
     """Fit on the first of `parts` and stop early by the log-loss on the second.
 
-    Reads no other row of `dataset`. The same rows and seed give the same bytes.
+    Reads no other row of `dataset`. The same rows and seed give the same bytes, and on a
+    cluster those of its number of workers.
     Raises `ModelError` when the train part holds a single class.
     """
     fit_rows, stop_rows = parts[0].rows, parts[1].rows
     if len(np.unique(dataset.labels[fit_rows])) < 2:
         raise ModelError("the train part holds a single class; use a longer history")
+    if training.scheduler != "none":
+        return best_of(_boost_on_cluster(dataset, parts, training, training.max_rounds))
     chosen = parameters(dataset, len(fit_rows), training)
     with matrices(dataset, training) as matrix:
         fit_on = matrix(fit_rows, None)
@@ -79,11 +82,14 @@ def refit_booster(
     dataset: Dataset, rounds: int, training: TrainingConfig, progress: Progress
 ) -> bytes:
     """Fit on all rows of the dataset for so many rounds; return XGBoost's UBJSON."""
+    everything = Part("all", np.arange(len(dataset), dtype=np.int64))
+    if training.scheduler != "none":
+        return bytes(_boost_on_cluster(dataset, (everything,), training, rounds).save_raw("ubj"))
     chosen = parameters(dataset, len(dataset), training)
     with matrices(dataset, training) as matrix:
         booster = xgb.train(
             chosen,
-            matrix(np.arange(len(dataset), dtype=np.int64), None),
+            matrix(everything.rows, None),
             num_boost_round=rounds,
             callbacks=[_Progress(progress, rounds)],
         )
@@ -128,6 +134,15 @@ def logits(
     if class_count == 2:
         return np.hstack([np.zeros_like(margin), margin])
     return margin
+
+
+def _boost_on_cluster(
+    dataset: Dataset, parts: tuple[Part, ...], training: TrainingConfig, rounds: int
+) -> xgb.Booster:
+    # Dask takes a second to import, which only those who use it should wait.
+    from signal_server.training.cluster import boost_on_cluster
+
+    return boost_on_cluster(dataset, parts, training, rounds)
 
 
 @contextmanager
