@@ -34,7 +34,8 @@ def boost_on_cluster(
 
     The rows are dealt out to the workers, and each adds up the gradients of its own. As many
     workers give the same bytes again, unless the cluster moves rows between them; one process
-    rounds its sums otherwise, and its booster is as good but not the same to the bit. Raises `ModelError` when the cluster cannot be reached or has no worker.
+    rounds its sums otherwise, and its booster is as good but not the same to the bit. Raises
+    `ModelError` when the cluster cannot be reached or has no worker.
     """
     with _client(training) as client:
         chosen = parameters(dataset, len(parts[0].rows), training)
