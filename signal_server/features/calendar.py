@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from signal_server.features.feature import Group, Unit, feature
+from signal_server.features.feature import Group, Mirror, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.windows import Array
 
@@ -19,6 +19,7 @@ def _point(name: str, period_s: int, start: str, *, sine: bool) -> None:
         ("close_time",),
         1,
         unit=Unit.SHARE,
+        mirror=Mirror.SAME,
         name=f"{name}_{'sin' if sine else 'cos'}",
         meaning=f"{'sine' if sine else 'cosine'} of the time since {start}, one turn per {name}, "
         "UTC",

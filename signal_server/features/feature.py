@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import TypedDict, Unpack
 
 from signal_server.core.errors import SchemaMismatchError
@@ -20,6 +20,18 @@ class Unit(StrEnum):
     RATIO = "ratio"
     DEVIATIONS = "standard deviations"
     PER_BAR = "log return per bar"
+
+
+class Mirror(Enum):
+    """What becomes of a feature when every price p becomes 1 / p: rises are falls of the same size.
+
+    The value is (sign, offset): the mirrored value is offset + sign * value.
+    """
+
+    SAME = (1.0, 0.0)
+    NEGATED = (-1.0, 0.0)
+    OF_SHARE = (-1.0, 1.0)
+    OF_PERCENT = (-1.0, 100.0)
 
 
 class Group(StrEnum):
@@ -47,6 +59,7 @@ class Feature:
     `inputs` are the bar columns that it reads, `leaders` the symbols whose bars it reads beside
     its own. Given the newest `warmup_bars` bars its last value equals the one given all history:
     within 1e-9 of the value, or of the feature's own standard deviation where that is more.
+    `mirror` is how it answers to inverted prices, None where that is not said.
     """
 
     name: str
@@ -58,19 +71,22 @@ class Feature:
     unit: Unit
     source: str = ""
     leaders: tuple[str, ...] = ()
+    mirror: Mirror | None = None
 
 
 class About(TypedDict, total=False):
     """What may be said of a feature beside what must be.
 
     `name` and `meaning` stand in for the function's own name and docstring, `source` is where its
-    formula comes from, `leaders` are the other symbols whose bars it reads.
+    formula comes from, `leaders` are the other symbols whose bars it reads, `mirror` is how it
+    answers to inverted prices.
     """
 
     name: str
     meaning: str
     source: str
     leaders: tuple[str, ...]
+    mirror: Mirror | None
 
 
 def feature(
@@ -98,6 +114,7 @@ def feature(
             unit=unit,
             source=about.get("source", ""),
             leaders=about.get("leaders", ()),
+            mirror=about.get("mirror"),
         )
         if made.name in REGISTER:
             raise SchemaMismatchError(f"two features are called {made.name}; rename one of them")

@@ -5,7 +5,7 @@ so no row to learn from and no signal.
 """
 
 from signal_server.features import scaled, slow  # noqa: F401 (they define what is led)
-from signal_server.features.feature import REGISTER, Feature, Group, Unit, feature
+from signal_server.features.feature import REGISTER, Feature, Group, Mirror, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.windows import Array
 
@@ -33,6 +33,7 @@ def _led(symbol: str, own: Feature) -> None:
         name=f"{symbol.partition('-')[0].lower()}_{own.name}",
         meaning=f"{own.name} of {symbol} at the same close",
         leaders=(symbol,),
+        mirror=own.mirror,
     )
     def _(of: Indicators) -> Array:
         return of.leader(symbol, own)
@@ -44,6 +45,7 @@ def _relative(own: Feature, length: int) -> None:
         own.inputs,
         own.warmup_bars,
         unit=Unit.DEVIATIONS,
+        mirror=Mirror.NEGATED,
         name=f"relative_return_{length}",
         meaning=f"{own.name} minus that of {BITCOIN} at the same close",
         leaders=(BITCOIN,),

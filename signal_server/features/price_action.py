@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from signal_server.features.feature import Group, Unit, feature
+from signal_server.features.feature import Group, Mirror, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.windows import Array, ratio
 
@@ -18,6 +18,7 @@ def range_position(length: int, group: Group) -> None:
         _RANGE,
         length,
         unit=Unit.SHARE,
+        mirror=Mirror.OF_SHARE,
         name=f"range_position_{length}",
         meaning=f"close within the range of {length} bars: 0 lowest, 1 highest; "
         "0.5 without a range",

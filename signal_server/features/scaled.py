@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from signal_server.features.feature import Group, Unit, feature
+from signal_server.features.feature import Group, Mirror, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.price_action import range_position
 from signal_server.features.volatility import volatility_ratio
@@ -29,6 +29,7 @@ def scaled_return(length: int, group: Group) -> None:
         ("close",),
         max(length, VOLATILITY_BARS) + 1,
         unit=Unit.DEVIATIONS,
+        mirror=Mirror.NEGATED,
         name=f"scaled_return_{length}",
         meaning=f"log return over {length} bars in standard deviations of such a move; "
         "0 if none moved",
@@ -45,6 +46,7 @@ def scaled_distance(length: int, group: Group) -> None:
         ("close",),
         max(length, VOLATILITY_BARS) + 1,
         unit=Unit.DEVIATIONS,
+        mirror=Mirror.NEGATED,
         name=f"scaled_distance_{length}",
         meaning=f"distance from the {length}-bar mean in standard deviations; 0 if nothing moved",
     )

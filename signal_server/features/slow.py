@@ -1,6 +1,6 @@
 """The surroundings of the newest bar over up to seven days, in units that all coins share."""
 
-from signal_server.features.feature import Group, Unit, feature
+from signal_server.features.feature import Group, Mirror, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.price_action import range_position
 from signal_server.features.scaled import (
@@ -22,6 +22,7 @@ def _busyness(fast: int, slow: int) -> None:
         ("volume",),
         slow,
         unit=Unit.RATIO,
+        mirror=Mirror.SAME,
         name=f"volume_ratio_{fast}_{slow}",
         meaning=f"mean volume of {fast} bars against {slow} bars; 1 when there was none",
     )
@@ -36,6 +37,7 @@ def _rising_share(length: int) -> None:
         length + 1,
         unit=Unit.PERCENT,
         source=CUTLER,
+        mirror=Mirror.OF_PERCENT,
         name=f"rsi_simple_{length}",
         meaning=f"rises over {length} bars as a share of all moves, 0 to 100; 50 if nothing moved",
     )
@@ -50,6 +52,7 @@ def _efficiency(length: int) -> None:
         length + 1,
         unit=Unit.SHARE,
         source="Kaufman's efficiency ratio, with its sign",
+        mirror=Mirror.NEGATED,
         name=f"efficiency_{length}",
         meaning=f"change over {length} bars as a share of the way travelled, -1 to 1",
     )
@@ -64,6 +67,7 @@ def _vwap_distance(length: int) -> None:
         ("close", "volume"),
         max(length, VOLATILITY_BARS) + 1,
         unit=Unit.DEVIATIONS,
+        mirror=Mirror.NEGATED,
         name=f"scaled_vwap_distance_{length}",
         meaning=f"distance from the volume-weighted mean of {length} closes in standard "
         "deviations of such a move; 0 if nothing moved",

@@ -3,7 +3,7 @@
 For bars of one minute: warm-ups are counted in bars.
 """
 
-from signal_server.features.feature import Feature, Group, Unit, feature
+from signal_server.features.feature import Feature, Group, Mirror, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.slow import CUTLER
 from signal_server.features.windows import Array, ratio
@@ -21,6 +21,7 @@ _CANDLE_RSI = Feature(
     15,
     lambda of: of.rising_share(14),
     unit=Unit.PERCENT,
+    mirror=Mirror.OF_PERCENT,
     source=CUTLER,
 )
 _CANDLE_Z_SCORE = Feature(
@@ -31,6 +32,7 @@ _CANDLE_Z_SCORE = Feature(
     20,
     _z_score,
     unit=Unit.DEVIATIONS,
+    mirror=Mirror.NEGATED,
 )
 
 
@@ -42,6 +44,7 @@ def _on(minutes: int, candle: Feature) -> None:
         (candle.warmup_bars + 2) * minutes,
         unit=candle.unit,
         source=candle.source,
+        mirror=candle.mirror,
         name=f"{candle.name}_{minutes}m",
         meaning=f"{candle.meaning}; candles of {minutes} minutes, the newest that is finished",
     )

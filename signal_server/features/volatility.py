@@ -1,6 +1,6 @@
 """Volatility: how much the price moves, whichever way."""
 
-from signal_server.features.feature import Group, Unit, feature
+from signal_server.features.feature import Group, Mirror, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.warmup import wilder_warmup_bars
 from signal_server.features.windows import Array, ratio
@@ -32,6 +32,7 @@ def volatility_level(length: int, group: Group) -> None:
         ("close",),
         length + 1,
         unit=Unit.PER_BAR,
+        mirror=Mirror.SAME,
         name=f"volatility_{length}",
         meaning=f"standard deviation of one-bar log returns over {length} bars",
     )
@@ -47,6 +48,7 @@ def volatility_ratio(fast: int, slow: int, group: Group) -> None:
         ("close",),
         slow + 1,
         unit=Unit.RATIO,
+        mirror=Mirror.SAME,
         name=f"volatility_ratio_{fast}_{slow}",
         meaning=f"volatility over {fast} bars against {slow} bars; 1 when nothing moved",
     )

@@ -4,7 +4,7 @@ VWAP here is the volume-weighted mean of closes over a window: vendors' own VWAP
 between history and stream and is missing in some sources.
 """
 
-from signal_server.features.feature import Group, Unit, feature
+from signal_server.features.feature import Group, Mirror, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.windows import Array, ratio
 
@@ -19,6 +19,7 @@ def volume_ratio(length: int, group: Group) -> None:
         ("volume",),
         length,
         unit=Unit.RATIO,
+        mirror=Mirror.SAME,
         name=f"volume_ratio_{length}",
         meaning=f"volume against its mean over {length} bars; 1 when there was none",
     )
@@ -34,6 +35,7 @@ def signed_volume(length: int, group: Group) -> None:
         _PRICE_AND_VOLUME,
         length + 1,
         unit=Unit.SHARE,
+        mirror=Mirror.NEGATED,
         name=f"signed_volume_{length}",
         meaning=f"volume of rising minus falling bars over {length} bars, as a share of all; "
         "-1 to 1",
