@@ -1,8 +1,9 @@
 """The gradient-boosted trees: fitted on the train part, stopped by the validation part."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,8 @@ from signal_server.core.errors import ModelError
 from signal_server.core.training_config import TrainingConfig
 from signal_server.training.dataset import Dataset
 from signal_server.training.external import pages_of
-from signal_server.training.parameters import Rows, parameters, threads, weights_of
+from signal_server.training.mirroring import balanced, lesson_of, marked, mirror_in
+from signal_server.training.parameters import Rows, parameters, threads
 from signal_server.training.splits import Part
 
 MakeMatrix = Callable[[NDArray[np.int64], xgb.DMatrix | None], xgb.DMatrix]
@@ -49,14 +51,15 @@ def fit_booster(
     if len(np.unique(dataset.labels[fit_rows])) < 2:
         raise ModelError("the train part holds a single class; use a longer history")
     if training.scheduler != "none":
-        return best_of(_boost_on_cluster(dataset, parts, training, training.max_rounds))
+        fitted = best_of(_boost_on_cluster(dataset, parts, training, training.max_rounds))
+        return replace(fitted, raw=marked(fitted.raw, dataset, training))
     chosen = parameters(dataset, len(fit_rows), training)
     with matrices(dataset, training) as matrix:
         fit_on = matrix(fit_rows, None)
         pair = fit_on, matrix(stop_rows, fit_on)
         fitted = fit_until_best(pair, chosen, training, progress)
         del fit_on, pair
-    return fitted
+    return replace(fitted, raw=marked(fitted.raw, dataset, training))
 
 
 def fit_until_best(
@@ -84,7 +87,8 @@ def refit_booster(
     """Fit on all rows of the dataset for so many rounds; return XGBoost's UBJSON."""
     everything = Part("all", np.arange(len(dataset), dtype=np.int64))
     if training.scheduler != "none":
-        return bytes(_boost_on_cluster(dataset, (everything,), training, rounds).save_raw("ubj"))
+        booster = _boost_on_cluster(dataset, (everything,), training, rounds)
+        return marked(bytes(booster.save_raw("ubj")), dataset, training)
     chosen = parameters(dataset, len(dataset), training)
     with matrices(dataset, training) as matrix:
         booster = xgb.train(
@@ -95,16 +99,16 @@ def refit_booster(
         )
         raw = bytes(booster.save_raw("ubj"))
         del booster
-    return raw
+    return marked(raw, dataset, training)
 
 
 def refit_rounds(fitted: FittedBooster, fit_rows: int, all_rows: int) -> int:
-    """Return how many rounds suit all rows: as many more as there are more rows.
+    """Return how many rounds suit all rows: more, by the square root of how many times more rows.
 
-    Where the signal is weak, the rounds after which a boosted model fits more noise than signal
-    grow in proportion to the rows.
+    Measured on six later quarters of four coins, that and no change lost the least; growth in
+    proportion to the rows lost more at 2 h, where the signal is weakest.
     """
-    return max(1, round(fitted.rounds * all_rows / fit_rows))
+    return max(1, round(fitted.rounds * math.sqrt(all_rows / fit_rows)))
 
 
 def best_of(booster: xgb.Booster) -> FittedBooster:
@@ -128,7 +132,20 @@ def open_booster(raw: bytes) -> xgb.Booster:
 def logits(
     booster: xgb.Booster, features: NDArray[np.float32], class_count: int
 ) -> NDArray[np.float64]:
-    """Return uncalibrated logits, float64 (rows, classes), for float32 (rows, names)."""
+    """Return uncalibrated logits, float64 (rows, classes), for float32 (rows, names).
+
+    Of a booster that learned from mirror images, the mean over each row and its own image.
+    """
+    mirror = mirror_in(booster)
+    said = _margins(booster, features, class_count)
+    if mirror is None:
+        return said
+    return balanced(said, _margins(booster, mirror.apply(features), class_count))
+
+
+def _margins(
+    booster: xgb.Booster, features: NDArray[np.float32], class_count: int
+) -> NDArray[np.float64]:
     margin = booster.inplace_predict(features, predict_type="margin", missing=np.nan)
     margin = np.asarray(margin, dtype=np.float64).reshape(len(features), -1)
     if class_count == 2:
@@ -164,11 +181,11 @@ def _matrix(
     rows: NDArray[np.int64],
     bins_of: xgb.QuantileDMatrix | None,
 ) -> xgb.QuantileDMatrix:
-    chosen = _gapless(rows)
+    lesson = lesson_of(dataset, _gapless(rows), training)
     return xgb.QuantileDMatrix(
-        dataset.features[chosen],
-        label=dataset.labels[chosen],
-        weight=weights_of(dataset, chosen, training),
+        lesson.features,
+        label=lesson.labels,
+        weight=lesson.weights,
         ref=bins_of,
         nthread=threads(len(rows)),
     )
