@@ -1,8 +1,7 @@
 """What the commands that train have in common: the spec of a model, and the bars to learn from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,40 +10,11 @@ from signal_server.core.costs import Costs
 from signal_server.core.errors import NoHistoryError
 from signal_server.features.catalogue import feature_names, leaders_of
 from signal_server.market.store import BarStore
+from signal_server.market.stored import Period, StoredBars
 from signal_server.training.train import TrainingSpec
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Period = tuple[datetime | None, datetime | None]
-
-
-class StoredBars(Mapping[str, "pd.DataFrame"]):
-    """The stored bars of some symbols, read anew when asked for, so that few are in memory."""
-
-    def __init__(self, store: BarStore, symbols: tuple[str, ...], period: Period) -> None:
-        self._store = store
-        self._symbols = symbols
-        self._period = period
-
-    def __getitem__(self, symbol: str) -> "pd.DataFrame":
-        """Read a symbol's bars; raise `NoHistoryError` when there are none."""
-        if symbol not in self._symbols:
-            raise KeyError(symbol)
-        bars = self._store.read(symbol, *self._period)
-        if not len(bars):
-            raise NoHistoryError(
-                f"no bars of {symbol} to train on; fetch them with `signal-server backfill`"
-            )
-        return bars
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the symbols in their order."""
-        return iter(self._symbols)
-
-    def __len__(self) -> int:
-        """Return the number of symbols."""
-        return len(self._symbols)
 
 
 def spec_of(session: Session, profile: str | None, symbols: tuple[str, ...] | None) -> TrainingSpec:
@@ -93,6 +63,15 @@ def bars_for(session: Session, spec: TrainingSpec, period: Period) -> Mapping[st
         raise NoHistoryError("no bars to train on; fetch them with `signal-server backfill`")
     names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
     symbols = tuple(sorted({*spec.symbols, *leaders_of(names)}))
-    store = BarStore(settings.bars_dir, settings.bar_seconds)
-    bars = StoredBars(store, symbols, period)
-    return bars if spec.training.external_memory else dict(bars)
+    bars = StoredBars(BarStore(settings.bars_dir, settings.bar_seconds), symbols, period)
+    return bars if spec.training.external_memory else _read(bars)
+
+
+def _read(bars: StoredBars) -> "Mapping[str, pd.DataFrame]":
+    frames = dict(bars)
+    missing = [symbol for symbol, frame in frames.items() if not len(frame)]
+    if missing:
+        raise NoHistoryError(
+            f"no bars of {', '.join(missing)} to train on; fetch them with `signal-server backfill`"
+        )
+    return frames
