@@ -257,7 +257,18 @@ class Settings(BaseSettings):
             if profile.features == "pooled" and self.bar_seconds != 60:
                 raise ValueError(f"profiles.{name}: features pooled need bar_seconds 60")
             _check_training(name, profile, self.training)
+            self._check_mirror(name)
         return self
+
+    def _check_mirror(self, name: str) -> None:
+        if not self.training_of(name).mirror:
+            return
+        if self.profiles[name].label.kind is LabelKind.TRIPLE_BARRIER:
+            raise ValueError(
+                f"profiles.{name}: a trade that pays costs has no mirror image; set mirror: false"
+            )
+        if self.profiles[name].features != "pooled":
+            raise ValueError(f"profiles.{name}: training.mirror needs features pooled")
 
     def training_of(self, profile: str) -> TrainingConfig:
         """Return how a profile's models are trained: `training` with the profile's changes."""

@@ -44,6 +44,7 @@ class TrainingConfig(Section):
     `pooled` is one model for all symbols; otherwise each has its own. `monotone_constraints` gives
     a feature's name 1 (UP rises with it) or -1; features of one group of
     `interaction_constraints` may meet in a tree, and features of no group with none.
+    `mirror` learns from every row also its mirror image, prices inverted and UP for DOWN.
     `external_memory` keeps the rows on disk. `scheduler` is `none` for this process, `local` for
     `workers` processes of this machine, or the address of a Dask scheduler, as tcp://host:port.
     """
@@ -59,6 +60,7 @@ class TrainingConfig(Section):
     booster: BoosterConfig
     refit: bool = False
     pooled: bool = True
+    mirror: bool = False
     sample_weights: SampleWeights = SampleWeights.NONE
     monotone_constraints: dict[str, Literal[-1, 1]] = Field(default_factory=dict)
     interaction_constraints: tuple[tuple[str, ...], ...] = ()

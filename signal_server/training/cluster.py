@@ -19,7 +19,8 @@ from xgboost import dask as xgb_dask
 from signal_server.core.errors import ModelError
 from signal_server.core.training_config import TrainingConfig
 from signal_server.training.dataset import Dataset
-from signal_server.training.parameters import parameters, weights_of
+from signal_server.training.mirroring import lesson_of
+from signal_server.training.parameters import parameters
 from signal_server.training.splits import Part
 
 PIECE_ROWS = 200_000
@@ -96,12 +97,13 @@ def _matrix(
     bins_of: xgb_dask.DaskQuantileDMatrix | None = None,
 ) -> xgb_dask.DaskQuantileDMatrix:
     pieces = _pieces(part.rows, len(client.nthreads()))
-    weights = weights_of(dataset, part.rows, training)
+    lessons = [lesson_of(dataset, piece, training) for piece in pieces]
+    weights = [lesson.weights for lesson in lessons if lesson.weights is not None]
     return xgb_dask.DaskQuantileDMatrix(
         client,
-        _dealt(client, [dataset.features[piece] for piece in pieces]),
-        _dealt(client, [dataset.labels[piece] for piece in pieces]),
-        weight=None if weights is None else _dealt(client, [dataset.weights[p] for p in pieces]),
+        _dealt(client, [lesson.features for lesson in lessons]),
+        _dealt(client, [lesson.labels for lesson in lessons]),
+        weight=_dealt(client, weights) if weights else None,
         ref=bins_of,
     )
 

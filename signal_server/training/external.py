@@ -21,7 +21,8 @@ from signal_server.training.dataset import (
     iter_blocks,
     outline_dataset,
 )
-from signal_server.training.parameters import threads, weights_of
+from signal_server.training.mirroring import lesson_of
+from signal_server.training.parameters import threads
 
 PAGE_ROWS = 200_000
 FEATURES = "features.f32"
@@ -100,11 +101,10 @@ class _PartIterator(xgb.DataIter):  # type: ignore[misc]
         rows = self._rows[self._next : self._next + PAGE_ROWS]
         if not len(rows):
             return False
-        dataset, training = self._pages.dataset, self._pages.training
-        features = dataset.features[rows]
+        dataset = self._pages.dataset
+        lesson = lesson_of(dataset, rows, self._pages.training)
         release(dataset.features)
-        weights = weights_of(dataset, rows, training)
-        input_data(data=features, label=dataset.labels[rows], weight=weights)
+        input_data(data=lesson.features, label=lesson.labels, weight=lesson.weights)
         self._next += len(rows)
         return True
 
