@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,15 +101,20 @@ class _Process:
                 await self._work(engine, server, drift, stop)
 
     def _engine(self, journal: "Journal", hub: "Hub") -> "Engine":
-        from signal_server.cli.serving_parts import served_model, stored_history
+        from signal_server.cli.serving_parts import served_model, stored_bars
         from signal_server.serving.engine import Engine
-        from signal_server.serving.predictor import Freshness, Predictor
+        from signal_server.serving.lineup import Lineup, Stage
+        from signal_server.serving.predictor import Freshness
 
-        serving = self._settings.serving
-        model = served_model(self._model)
-        history = stored_history(self._store, self._settings, model)
-        freshness = Freshness(serving.max_bar_delay_s, serving.signal_valid_s)
-        return Engine(Predictor(model, history, freshness, utc_now), journal, hub, utc_now)
+        settings, serving = self._settings, self._settings.serving
+        stage = Stage(
+            symbols=settings.symbols,
+            stored=partial(stored_bars, self._store),
+            freshness=Freshness(serving.max_bar_delay_s, serving.signal_valid_s),
+            leader_wait_s=serving.leader_wait_s,
+            clock=utc_now,
+        )
+        return Engine(Lineup(served_model(self._model), stage), journal, hub, utc_now)
 
     def _serving(self, engine: "Engine", hub: "Hub", journal: "Journal") -> "Serving":
         from signal_server.cli.serving_parts import list_models
@@ -180,7 +186,7 @@ class _Process:
         )
         watch = FreshnessWatch(engine.activity, limit_s, server.set_serving, utc_now)
         tasks = {
-            "the live loop": engine.run(live.stream()),
+            "the live loop": engine.run(live.batches()),
             "bookkeeping": books.run(),
             "the freshness watch": watch.run(),
             "the drift monitor": drift.run(),

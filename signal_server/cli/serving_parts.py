@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 from signal_server.core.config import Settings
 from signal_server.core.errors import ModelError, NoHistoryError
-from signal_server.features.catalogue import compute_features, warmup_bars
 from signal_server.market.store import BarStore
 from signal_server.serving.drift import Watched
-from signal_server.serving.predictor import VOLATILITY_BARS
+from signal_server.serving.history import SPARE_BARS
 from signal_server.serving.served import ServedModel
 from signal_server.serving.wire import to_timestamp
 from signal_server.training.artifact import Manifest, Model
@@ -48,9 +47,8 @@ def open_model(registry: ModelRegistry, settings: Settings) -> Model:
 
 
 def served_model(model: Model) -> ServedModel:
-    """Return the model as the predictor needs it."""
+    """Return the model as serving needs it."""
     manifest = model.manifest
-    names = manifest.feature_names
     return ServedModel(
         id=manifest.id,
         version=manifest.version,
@@ -58,27 +56,24 @@ def served_model(model: Model) -> ServedModel:
         bar_seconds=manifest.bar_seconds,
         symbols=manifest.symbols,
         schema_hash=manifest.schema_hash,
-        warmup_bars=warmup_bars(names),
-        compute=lambda bars: compute_features(bars, names),
-        predict=model.predict,
+        names=manifest.feature_names,
+        classes=manifest.classes,
+        predict=model.predict_rows,
     )
 
 
-def stored_history(
-    store: BarStore, settings: Settings, model: ServedModel
-) -> "dict[str, pd.DataFrame]":
-    """Return each followed symbol's newest stored bars; raise `NoHistoryError` if one has none."""
-    bars = max(model.warmup_bars, VOLATILITY_BARS) + 1
-    stretch = timedelta(seconds=SPARSE * bars * settings.bar_seconds)
-    history = {}
-    for symbol in settings.symbols:
-        last = store.last_close(symbol)
-        if last is None:
-            raise NoHistoryError(
-                f"no bars of {symbol} in {settings.bars_dir}; run `signal-server backfill` first"
-            )
-        history[symbol] = store.read(symbol, start=last - stretch)
-    return history
+def stored_bars(store: BarStore, symbol: str, bars: int) -> "pd.DataFrame":
+    """Return a symbol's newest stored bars, at least `bars` if it has them.
+
+    Raises `NoHistoryError` if it has none.
+    """
+    last = store.last_close(symbol)
+    if last is None:
+        raise NoHistoryError(
+            f"no bars of {symbol} in {store.folder}; run `signal-server backfill` first"
+        )
+    stretch = timedelta(seconds=SPARSE * (bars + SPARE_BARS) * store.bar_seconds)
+    return store.read(symbol, start=last - stretch)
 
 
 def watched(registry: ModelRegistry, manifest: Manifest) -> Watched:

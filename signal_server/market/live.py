@@ -8,8 +8,8 @@ fetched by REST before the stream goes on, because the stream replays nothing.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -82,6 +82,13 @@ class LiveBars:
 
         Raises `VendorAuthError` if the key is refused.
         """
+        async with aclosing(self.batches()) as batches:
+            async for lives in batches:
+                for live in lives:
+                    yield live
+
+    async def batches(self) -> AsyncGenerator[list[LiveBar]]:
+        """Yield as `stream` does, all bars that have come at once."""
         self._compacting = asyncio.ensure_future(asyncio.to_thread(self._compact_all))
         await self._compacting
         supervisor = asyncio.create_task(self._supervise())
@@ -96,11 +103,15 @@ class LiveBars:
                     # The supervisor ends only by an error; it is raised here.
                     supervisor.result()
                     return
-                yield waiting.result()
+                yield [waiting.result(), *self._rest()]
         finally:
             supervisor.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await supervisor
+
+    def _rest(self) -> Iterator[LiveBar]:
+        while not self._queue.empty():
+            yield self._queue.get_nowait()
 
     async def _supervise(self) -> None:
         while True:

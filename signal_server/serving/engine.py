@@ -2,44 +2,30 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from signal_server.core.clock import Clock
-from signal_server.core.domain import Bar, Signal
+from signal_server.core.domain import Signal
 from signal_server.core.errors import JournalError, SignalServerError
 from signal_server.journal.health import Metric, record_metrics
 from signal_server.journal.journal import Journal
 from signal_server.journal.outcomes import BarReader, fill_outcomes
 from signal_server.journal.performance import complete_days
-from signal_server.journal.predictions import record_prediction
+from signal_server.journal.predictions import Prediction, record_predictions, record_shadows
+from signal_server.serving.history import LiveBar
 from signal_server.serving.hub import Hub
 from signal_server.serving.latency import Durations
-from signal_server.serving.predictor import Predictor, Refusal, RefusalReason
+from signal_server.serving.lineup import Lineup
+from signal_server.serving.predictor import Made, Refusal, RefusalReason
 
 logger = logging.getLogger(__name__)
 
-
-class LiveBar(Protocol):
-    """A final bar and when it reached this process."""
-
-    @property
-    def bar(self) -> Bar:
-        """The bar."""
-        ...
-
-    @property
-    def received_at(self) -> datetime:
-        """When it arrived, tz-aware UTC."""
-        ...
-
-    @property
-    def repaired(self) -> bool:
-        """Whether it was missed on the stream and fetched afterwards."""
-        ...
+Told = tuple[LiveBar, Signal | Refusal | None]
+"""A bar with its recorded signal, or why there is none; None if it had one before."""
 
 
 @dataclass(slots=True)
@@ -56,30 +42,52 @@ class Activity:
 class Engine:
     """Predicts on every live bar. A signal is in the log before any client sees it.
 
-    The journal is its own: it writes from another thread.
+    All bars that have come are predicted from at once. The journal is the engine's own: it writes
+    from another thread.
     """
 
-    def __init__(self, predictor: Predictor, journal: Journal, hub: Hub, clock: Clock) -> None:
-        self._predictor = predictor
+    def __init__(self, lineup: Lineup, journal: Journal, hub: Hub, clock: Clock) -> None:
+        self._lineup = lineup
         self._journal = journal
         self._hub = hub
         self._clock = clock
         self._latency = Durations("bar_to_signal")
+        self._turn = asyncio.Lock()
         self.activity = Activity()
 
-    async def run(self, bars: AsyncIterator[LiveBar]) -> None:
+    async def run(self, batches: AsyncIterator[Sequence[LiveBar]]) -> None:
         """Take bars until the stream ends; its errors pass through."""
-        async for live in bars:
-            await self.take(live)
+        inbox: asyncio.Queue[Sequence[LiveBar]] = asyncio.Queue()
+        reading = asyncio.create_task(_read(batches, inbox))
+        try:
+            while not reading.done() or not inbox.empty():
+                await self.take(await self._arrived(inbox))
+            await self.take((), last=True)
+            await reading
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await reading
 
-    async def take(self, live: LiveBar) -> None:
-        """Predict from one bar and write it down, off the event loop; then publish."""
-        self._count(live)
-        made = await asyncio.to_thread(self._make, live)
-        if isinstance(made, Refusal):
-            self._refused(made)
-        else:
-            self._publish(made, live)
+    async def take(self, lives: Sequence[LiveBar], *, last: bool = False) -> None:
+        """Predict from bars and write it down, off the event loop; then publish.
+
+        With `last` none goes on waiting for its leaders. Challengers come after, and what they
+        say is written down alone.
+        """
+        async with self._turn:
+            self._count(lives)
+            for live, told in await asyncio.to_thread(self._make, lives, last):
+                if isinstance(told, Refusal):
+                    self._refused(told)
+                else:
+                    self._publish(told, live)
+            await asyncio.to_thread(self._shadow, last)
+
+    async def use[T](self, call: Callable[[Lineup], T]) -> T:
+        """Return `call(lineup)`, made off the event loop and between two bars."""
+        async with self._turn:
+            return await asyncio.to_thread(call, self._lineup)
 
     def metrics(self) -> list[Metric]:
         """Return the measurements since the last call."""
@@ -94,30 +102,54 @@ class Engine:
         counted = [Metric(name, float(value), "count", at) for name, value in counts.items()]
         return counted + self._latency.report(at)
 
-    def _count(self, live: LiveBar) -> None:
-        self.activity.bars += 1
-        self.activity.repaired_bars += live.repaired
-        self.activity.last_bar_at = live.received_at
+    async def _arrived(self, inbox: "asyncio.Queue[Sequence[LiveBar]]") -> list[LiveBar]:
+        """Wait for bars, or until one that waits for its leaders waits no longer."""
+        lives: list[LiveBar] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._lineup.left_s()):
+                lives.extend(await inbox.get())
+        while not inbox.empty():
+            lives.extend(inbox.get_nowait())
+        return lives
+
+    def _count(self, lives: Sequence[LiveBar]) -> None:
+        self.activity.bars += len(lives)
+        self.activity.repaired_bars += sum(live.repaired for live in lives)
+        if lives:
+            self.activity.last_bar_at = lives[-1].received_at
 
     def _refused(self, refusal: Refusal) -> None:
         if refusal.reason is RefusalReason.OLD_BAR:
-            # It only fills the history, and says nothing of the newest bar.
+            # It says nothing of the newest bar.
             return
         before = self.activity.refusals.get(refusal.symbol)
         if before is None or before.reason is not refusal.reason:
             logger.warning("no signal of %s: %s", refusal.symbol, refusal)
         self.activity.refusals[refusal.symbol] = refusal
 
-    def _make(self, live: LiveBar) -> Signal | Refusal | None:
-        """Return the recorded signal, or why there is none; None if the bar had one before."""
-        made = self._predictor.predict(live.bar, live.received_at)
+    def _make(self, lives: Sequence[LiveBar], last: bool) -> list[Told]:
+        made = self._lineup.take(lives, last=last)
+        predictions = [one for _, one in made if isinstance(one, Prediction)]
+        try:
+            signals = iter(record_predictions(self._journal, predictions) if predictions else ())
+        except JournalError as error:
+            return [(live, self._unrecorded(one, error)) for live, one in made]
+        return [(live, one if isinstance(one, Refusal) else next(signals)) for live, one in made]
+
+    def _unrecorded(self, made: Made, error: JournalError) -> Refusal:
         if isinstance(made, Refusal):
             return made
+        reason = RefusalReason.NOT_RECORDED
+        return Refusal(made.signal.symbol, reason, str(error), self._clock())
+
+    def _shadow(self, last: bool) -> None:
+        predictions = self._lineup.take_in_shadow(last=last)
+        if not predictions:
+            return
         try:
-            return record_prediction(self._journal, made)
+            record_shadows(self._journal, predictions)
         except JournalError as error:
-            reason = RefusalReason.NOT_RECORDED
-            return Refusal(live.bar.symbol, reason, str(error), self._clock())
+            logger.error("what challengers say could not be written down: %s", error)
 
     def _publish(self, signal: Signal | None, live: LiveBar) -> None:
         self.activity.refusals.pop(live.bar.symbol, None)
@@ -126,6 +158,17 @@ class Engine:
         self._hub.publish(signal)
         self.activity.signals += 1
         self._latency.add((self._clock() - live.received_at).total_seconds())
+
+
+async def _read(
+    batches: AsyncIterator[Sequence[LiveBar]], inbox: "asyncio.Queue[Sequence[LiveBar]]"
+) -> None:
+    try:
+        async for lives in batches:
+            inbox.put_nowait(lives)
+    finally:
+        # Whoever waits learns that nothing more comes.
+        inbox.put_nowait(())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,26 @@
-"""From a live bar to a prediction, or to the reason why there is none."""
+"""From live bars to predictions, or to the reasons why there are none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
 from signal_server.core.clock import Clock
-from signal_server.core.domain import Bar, Direction, Signal
+from signal_server.core.domain import Signal
 from signal_server.core.errors import ModelError
-from signal_server.features.catalogue import realized_volatility
+from signal_server.features.live import LiveFeatures
 from signal_server.journal.predictions import Prediction
 from signal_server.labels import threshold_bps
-from signal_server.serving.history import BarTail
+from signal_server.serving.history import BarHistory, LiveBar
 from signal_server.serving.served import ServedModel
 
-VOLATILITY_BARS = 60
 CLOCK_TOLERANCE_S = 5.0
+_SUM_TOLERANCE = 1e-6
+
+Floats = NDArray[np.float64]
 
 
 class RefusalReason(StrEnum):
@@ -28,6 +31,8 @@ class RefusalReason(StrEnum):
     LATE_BAR = "bar arrived too late"
     FUTURE_BAR = "bar closes in the future"
     HISTORY = "history does not suffice"
+    NO_LEADER = "a leader's bar is missing"
+    INFINITE = "features are infinite"
     MODEL_OUTPUT = "model gave no probabilities"
     NOT_RECORDED = "prediction could not be written down"
 
@@ -56,102 +61,158 @@ class Freshness:
     signal_valid_s: float
 
 
-class Predictor:
-    """Holds the newest bars of every followed symbol and predicts on each that is appended.
+Made = Prediction | Refusal
 
-    Every bar goes into the history, also one that is too late to act on, and one that was missed
+
+class Predictor:
+    """One model on the newest bars of all followed symbols.
+
+    Every bar goes into its features, also one that is too late to act on, and one that was missed
     and comes after its followers: what is predicted later rests on the same bars as a backtest.
     """
 
     def __init__(
-        self,
-        model: ServedModel,
-        history: Mapping[str, pd.DataFrame],
-        freshness: Freshness,
-        clock: Clock,
+        self, model: ServedModel, history: BarHistory, freshness: Freshness, clock: Clock
     ) -> None:
-        """Start from `history`, the stored bar frame of each symbol to follow."""
-        self._model = model
+        """Start from `history`, which may be shared and must hold `model.history_bars`.
+
+        Raises `NoHistoryError` naming a leader that is not followed.
+        """
+        self.model = model
+        self._history = history
         self._freshness = freshness
         self._clock = clock
-        length = max(model.warmup_bars, VOLATILITY_BARS) + 1
-        self._tails = {
-            symbol: BarTail(frame, length, model.bar_seconds) for symbol, frame in history.items()
-        }
+        self._bars = model.history_bars
+        self._live = LiveFeatures(model.names, history.symbols, model.bar_seconds)
+        self._live.open({symbol: history.frame(symbol) for symbol in history.symbols})
+        self._last = {symbol: history.last_close(symbol) for symbol in history.symbols}
 
-    def predict(self, bar: Bar, received_at: datetime) -> Prediction | Refusal:
-        """Append the bar and predict from it."""
-        tail = self._tails.get(bar.symbol)
-        if tail is None:
-            return self._refuse(bar, RefusalReason.NOT_FOLLOWED, bar.symbol)
-        if not tail.append(bar):
-            return self._refuse(bar, RefusalReason.OLD_BAR, f"closed {bar.close_time.isoformat()}")
-        return (
-            self._refuse_time(bar)
-            or self._refuse_history(bar, tail)
-            or self._predict(bar, tail.frame, received_at)
-        )
+    def reopen(self, symbols: Iterable[str]) -> None:
+        """Begin these again from the history, after a bar took its place among earlier ones."""
+        for symbol in symbols:
+            self._live.reopen(symbol, self._history.frame(symbol))
+            self._last[symbol] = self._history.last_close(symbol)
 
-    def _refuse(self, bar: Bar, reason: RefusalReason, detail: str) -> Refusal:
-        return Refusal(bar.symbol, reason, detail, self._clock())
+    def predict(self, lives: Sequence[LiveBar]) -> list[Made]:
+        """Take bars that the history has, and predict from them; the results are in their order.
 
-    def _refuse_time(self, bar: Bar) -> Refusal | None:
+        Those of one close are predicted at once, older closes before newer ones.
+        """
+        made: dict[int, Made] = {}
+        for places in _moments(lives):
+            together = [lives[place] for place in places]
+            made.update(zip(places, self._predict_moment(together), strict=True))
+        return [made[place] for place in range(len(lives))]
+
+    def _predict_moment(self, lives: Sequence[LiveBar]) -> list[Made]:
+        self._learn(lives)
+        rows = self._live.rows([live.bar.symbol for live in lives])
+        unled = self._problem_of_leaders(lives[0].bar.close_time)
+        refusals = [
+            self._refuse_bar(live) or self._refuse_row(live, row, unled)
+            for live, row in zip(lives, rows, strict=True)
+        ]
+        fit = [place for place, refusal in enumerate(refusals) if refusal is None]
+        made = iter(self._predict_rows([lives[place] for place in fit], rows[fit]) if fit else [])
+        return [refusal or next(made) for refusal in refusals]
+
+    def _learn(self, lives: Sequence[LiveBar]) -> None:
+        """Append what the features do not have yet; a symbol begun again is ahead already."""
+        new = [live.bar for live in lives if self._is_new(live)]
+        if new:
+            self._live.append(new)
+            self._last.update((bar.symbol, bar.close_time) for bar in new)
+
+    def _is_new(self, live: LiveBar) -> bool:
+        last = self._last[live.bar.symbol]
+        return last is None or live.bar.close_time > last
+
+    def _refuse(self, live: LiveBar, reason: RefusalReason, detail: str) -> Refusal:
+        return Refusal(live.bar.symbol, reason, detail, self._clock())
+
+    def _refuse_bar(self, live: LiveBar) -> Refusal | None:
+        bar = live.bar
         age_s = (self._clock() - bar.close_time).total_seconds()
+        if self._last[bar.symbol] != bar.close_time:
+            return self._refuse(live, RefusalReason.OLD_BAR, f"closed {bar.close_time.isoformat()}")
         if age_s > self._freshness.max_bar_delay_s:
             limit_s = self._freshness.max_bar_delay_s
             detail = f"{age_s:.1f} s after its close, {limit_s:g} s are allowed"
-            return self._refuse(bar, RefusalReason.LATE_BAR, detail)
+            return self._refuse(live, RefusalReason.LATE_BAR, detail)
         if age_s < -CLOCK_TOLERANCE_S:
             detail = f"{-age_s:.1f} s ahead of this computer's clock"
-            return self._refuse(bar, RefusalReason.FUTURE_BAR, detail)
+            return self._refuse(live, RefusalReason.FUTURE_BAR, detail)
+        problem = self._history.problem(bar.symbol, self._bars, bar.close_time)
+        return self._refuse(live, RefusalReason.HISTORY, problem) if problem else None
+
+    def _refuse_row(self, live: LiveBar, row: Floats, unled: str) -> Refusal | None:
+        if unled:
+            return self._refuse(live, RefusalReason.NO_LEADER, unled)
+        infinite = [self.model.names[at] for at in np.flatnonzero(np.isinf(row))]
+        if infinite:
+            return self._refuse(live, RefusalReason.INFINITE, ", ".join(infinite))
         return None
 
-    def _refuse_history(self, bar: Bar, tail: BarTail) -> Refusal | None:
-        problem = tail.problem()
-        return self._refuse(bar, RefusalReason.HISTORY, problem) if problem else None
+    def _problem_of_leaders(self, close: datetime) -> str:
+        for leader in self.model.leaders:
+            if self._last[leader] != close:
+                return f"{leader} has none that closed {close.isoformat()}"
+            if problem := self._history.problem(leader, self._bars, close):
+                return f"{leader}: {problem}"
+        return ""
 
-    def _predict(self, bar: Bar, bars: pd.DataFrame, received_at: datetime) -> Prediction | Refusal:
-        row = self._model.compute(bars).iloc[-1:]
+    def _predict_rows(self, lives: Sequence[LiveBar], rows: Floats) -> list[Made]:
         try:
-            probabilities = _probabilities(self._model.predict(row))
+            shares = self.model.predict(rows.astype(np.float32))
         except ModelError as error:
-            return self._refuse(bar, RefusalReason.MODEL_OUTPUT, str(error))
-        recent = realized_volatility(bars.iloc[-(VOLATILITY_BARS + 1) :], VOLATILITY_BARS)
-        signal = self._signal(bar, probabilities, float(recent.iloc[-1]), received_at)
-        features = {str(name): float(value) for name, value in row.iloc[0].items()}
-        label = self._model.label
-        threshold = float(threshold_bps(label, signal.volatility, self._model.bar_seconds))
+            return [self._refuse(live, RefusalReason.MODEL_OUTPUT, str(error)) for live in lives]
+        return [
+            self._made(live, row, share)
+            for live, row, share in zip(lives, rows, shares, strict=True)
+        ]
+
+    def _made(self, live: LiveBar, row: Floats, shares: Floats) -> Made:
+        if not _are_probabilities(shares):
+            detail = f"its output {shares.tolist()} is no set of probabilities; train it again"
+            return self._refuse(live, RefusalReason.MODEL_OUTPUT, detail)
+        signal = self._signal(live, shares)
+        label = self.model.label
+        threshold = float(threshold_bps(label, signal.volatility, self.model.bar_seconds))
+        features = dict(zip(self.model.names, row.tolist(), strict=True))
         return Prediction(signal, features, threshold, label.barriers)
 
-    def _signal(
-        self,
-        bar: Bar,
-        probabilities: dict[Direction, float],
-        volatility_per_bar: float,
-        received_at: datetime,
-    ) -> Signal:
+    def _signal(self, live: LiveBar, shares: Floats) -> Signal:
+        model, bar = self.model, live.bar
+        probabilities = dict(zip(model.classes, shares.tolist(), strict=True))
         direction = max(probabilities, key=probabilities.__getitem__)
         return Signal(
             id=0,
-            model_id=self._model.id,
-            model_version=self._model.version,
+            model_id=model.id,
+            model_version=model.version,
             symbol=bar.symbol,
             bar_close=bar.close_time,
             issued_at=self._clock(),
             valid_until=bar.close_time + timedelta(seconds=self._freshness.signal_valid_s),
-            horizon_s=self._model.label.horizon_s,
+            horizon_s=model.label.horizon_s,
             probabilities=probabilities,
             direction=direction,
             confidence=probabilities[direction],
             reference_price=bar.close,
-            volatility=volatility_per_bar,
-            schema_hash=self._model.schema_hash,
-            bar_received_at=received_at,
+            volatility=self._history.volatility(bar.symbol, bar.close_time),
+            schema_hash=model.schema_hash,
+            bar_received_at=live.received_at,
         )
 
 
-def _probabilities(predicted: pd.DataFrame) -> dict[Direction, float]:
-    row = {Direction(str(name)): float(value) for name, value in predicted.iloc[-1].items()}
-    if any(not 0.0 <= value <= 1.0 for value in row.values()) or abs(sum(row.values()) - 1) > 1e-6:
-        raise ModelError(f"the model's output {row} is no set of probabilities; train it again")
-    return row
+def _moments(lives: Sequence[LiveBar]) -> Iterator[list[int]]:
+    """Give the places of the bars of each close, the oldest close first."""
+    places: dict[datetime, list[int]] = {}
+    for place, live in enumerate(lives):
+        places.setdefault(live.bar.close_time, []).append(place)
+    for close in sorted(places):
+        yield places[close]
+
+
+def _are_probabilities(shares: Floats) -> bool:
+    within = bool(((shares >= 0) & (shares <= 1)).all())
+    return within and abs(float(shares.sum()) - 1) <= _SUM_TOLERANCE

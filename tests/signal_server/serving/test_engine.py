@@ -11,9 +11,9 @@ from signal_server.core.clock import utc_now
 from signal_server.journal.journal import Journal
 from signal_server.serving.engine import Bookkeeping, Engine
 from signal_server.serving.hub import Hub
-from signal_server.serving.predictor import Predictor, RefusalReason
+from signal_server.serving.lineup import Lineup
+from signal_server.serving.predictor import Freshness, RefusalReason
 from tests.signal_server.serving.world import (
-    FRESHNESS,
     SYMBOLS,
     Live,
     World,
@@ -23,12 +23,13 @@ from tests.signal_server.serving.world import (
     make_world,
     model,
     read,
+    stage,
 )
 
 
-async def stream_of(*lives: Live) -> AsyncIterator[Live]:
+async def stream_of(*lives: Live) -> AsyncIterator[list[Live]]:
     for live in lives:
-        yield live
+        yield [live]
 
 
 class Store:
@@ -62,7 +63,7 @@ async def test_repaired_bars_fill_the_history_without_old_signals(world: World) 
 async def test_a_refusal_stands_until_the_next_signal(world: World) -> None:
     missed = world.clock.now + timedelta(minutes=1)
     world.clock.advance(120)
-    await world.engine.take(Live(bar(missed), world.clock.now))
+    await world.engine.take([Live(bar(missed), world.clock.now)])
     assert world.engine.activity.refusals["BTC-USD"].reason is RefusalReason.LATE_BAR
     await world.issue()
     assert world.engine.activity.refusals == {}
@@ -72,7 +73,7 @@ async def test_a_bar_of_a_hole_leaves_the_newest_signal_alone(world: World) -> N
     missed = world.clock.now + timedelta(minutes=1)
     world.clock.advance(60)
     await world.issue()
-    await world.engine.take(Live(bar(missed), world.clock.now, repaired=True))
+    await world.engine.take([Live(bar(missed), world.clock.now, repaired=True)])
     assert world.engine.activity.refusals == {}
     assert world.engine.activity.signals == 1
 
@@ -116,20 +117,21 @@ async def test_the_way_from_a_bar_to_a_client_is_measured(
 ) -> None:
     world = make_world(tmp_path / "signals.sqlite")
     # Real time here: the durations are what is looked at, and nothing is asserted of them.
-    start = utc_now()
+    start = utc_now().replace(microsecond=0) - timedelta(minutes=5)
     history = {symbol: bars(100, end=start, bar_seconds=1) for symbol in SYMBOLS}
-    predictor = Predictor(model(bar_seconds=1), history, FRESHNESS, utc_now)
+    long = stage(utc_now, history, freshness=Freshness(3600, 3600))
+    lineup = Lineup(model(bar_seconds=1), long)
     with Journal.open(tmp_path / "other.sqlite") as journal:
         hub = Hub()
-        engine = Engine(predictor, journal, hub, utc_now)
+        engine = Engine(lineup, journal, hub, utc_now)
         measured = World(journal, world.clock, hub, engine)
         durations_ms = []
         async with measured.served() as server, connected(server) as client:
             stream = client.stream()
             await read(stream)
             for number in range(1, 101):
-                made = bar(start + timedelta(milliseconds=number))
-                await engine.take(Live(made, utc_now()))
+                made = bar(start + timedelta(seconds=number))
+                await engine.take([Live(made, utc_now())])
                 sent = (await read(stream)).signal
                 received = sent.bar_received_at.ToDatetime(tzinfo=start.tzinfo)
                 durations_ms.append((utc_now() - received).total_seconds() * 1000)

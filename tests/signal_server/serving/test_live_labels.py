@@ -23,12 +23,11 @@ from signal_server.journal.predictions import Prediction, record_prediction
 from signal_server.labels import classes, make_labels
 from signal_server.market.frames import bars_of
 from signal_server.market.store import BarStore
-from signal_server.serving.predictor import Predictor
 from signal_server.serving.served import ServedModel
 from signal_server.training.registry import ModelRegistry
 from signal_server.training.train import TrainingSpec, train
 from tests.real_data import market_file
-from tests.signal_server.serving.world import FRESHNESS, HandClock
+from tests.signal_server.serving.world import Alone, HandClock
 
 CONFIG = Path(__file__).parents[3] / "conf" / "signal_server.yml"
 SYMBOL = "BTC-USD"
@@ -66,7 +65,7 @@ def live_predictions(
 ) -> list[Prediction]:
     """Return what the server predicts from bars that come a second after their close."""
     clock = HandClock(live[0].close_time)
-    predictor = Predictor(model, {SYMBOL: history}, FRESHNESS, clock)
+    predictor = Alone(clock, history, model)
     made = []
     for bar in live:
         clock.now = bar.close_time + timedelta(seconds=1)

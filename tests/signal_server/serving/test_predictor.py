@@ -6,23 +6,32 @@ import pytest
 
 from signal_server.core.domain import Direction
 from signal_server.journal.predictions import Prediction
+from signal_server.serving.lineup import Lineup
 from signal_server.serving.predictor import (
     Freshness,
-    Predictor,
     Refusal,
     RefusalReason,
 )
-from tests.signal_server.serving.world import FRESHNESS, NOON, HandClock, bar, bars, model
+from tests.signal_server.serving.world import (
+    NOON,
+    Alone,
+    HandClock,
+    Live,
+    always,
+    bar,
+    bars,
+    model,
+    stage,
+)
 
 NEXT = NOON + timedelta(seconds=60)
 
 
-def predictor(clock: HandClock, stored: pd.DataFrame | None = None, **changes: object) -> Predictor:
-    history = {"BTC-USD": bars(100) if stored is None else stored}
-    return Predictor(model(**changes), history, FRESHNESS, clock)
+def predictor(clock: HandClock, stored: pd.DataFrame | None = None, **changes: object) -> Alone:
+    return Alone(clock, bars(100) if stored is None else stored, model(**changes))
 
 
-def refusal(made: Prediction | Refusal) -> RefusalReason:
+def refusal(made: Prediction | Refusal | None) -> RefusalReason:
     assert isinstance(made, Refusal)
     return made.reason
 
@@ -36,7 +45,7 @@ def test_a_bar_becomes_a_prediction() -> None:
     assert signal.reference_price == 100.5
     assert signal.valid_until == NEXT + timedelta(seconds=90)
     assert signal.issued_at == signal.bar_received_at == clock.now
-    assert made.features["return_1"] == pytest.approx(100.5 / 100 - 1)
+    assert made.features["roc_1"] == pytest.approx(0.5)
 
 
 def test_the_live_features_are_those_of_all_history() -> None:
@@ -46,14 +55,15 @@ def test_the_live_features_are_those_of_all_history() -> None:
         bar(NOON, close=float(stored["close"].iloc[-1])), NOON
     )
     assert isinstance(made, Prediction)
-    assert made.features["return_1"] == stored["close"].pct_change().iloc[-1]
+    expected = 100 * stored["close"].pct_change().iloc[-1]
+    assert made.features["roc_1"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_late_bar_gives_no_signal_but_enters_the_history() -> None:
     clock = HandClock(NEXT + timedelta(seconds=21))
     made = predictor(clock)
     assert refusal(made.predict(bar(NEXT), clock.now)) is RefusalReason.LATE_BAR
-    assert refusal(made.predict(bar(NEXT), clock.now)) is RefusalReason.OLD_BAR
+    assert made.predict(bar(NEXT), clock.now) is None
 
 
 def test_a_bar_of_the_future_gives_no_signal() -> None:
@@ -63,7 +73,8 @@ def test_a_bar_of_the_future_gives_no_signal() -> None:
 
 def test_a_bar_of_another_symbol_gives_no_signal() -> None:
     clock = HandClock(NEXT)
-    made = predictor(clock).predict(bar(NEXT, "XRP-USD"), NEXT)
+    lineup = Lineup(model(), stage(clock, {"BTC-USD": bars(100)}))
+    ((_, made),) = lineup.take([Live(bar(NEXT, "XRP-USD"), NEXT)])
     assert refusal(made) is RefusalReason.NOT_FOLLOWED
 
 
@@ -89,11 +100,11 @@ def test_a_hole_in_the_history_gives_no_signal() -> None:
 
 
 def test_a_hole_too_small_for_a_long_history_is_one_in_its_newest_bars() -> None:
-    clock, stored = HandClock(NEXT), bars(1000)
-    old, new = stored.drop(stored.index[500:520]), stored.drop(stored.index[970:990])
-    made = predictor(clock, old, warmup_bars=900).predict(bar(NEXT), NEXT)
+    clock, stored = HandClock(NEXT), bars(2000)
+    old, new = stored.drop(stored.index[1500:1520]), stored.drop(stored.index[1970:1990])
+    made = predictor(clock, old, names=("volatility_1440",)).predict(bar(NEXT), NEXT)
     assert isinstance(made, Prediction)
-    made = predictor(clock, new, warmup_bars=900).predict(bar(NEXT), NEXT)
+    made = predictor(clock, new, names=("volatility_1440",)).predict(bar(NEXT), NEXT)
     assert str(made) == (
         "history does not suffice: 20 bars are missing among the last 60; backfill, or wait"
     )
@@ -105,8 +116,8 @@ def test_bars_of_a_hole_that_come_late_are_predicted_from_as_if_they_had_come_in
     made = predictor(HandClock(NEXT), stored.iloc[:-3])
     assert isinstance(made.predict(bar(NEXT), NEXT), Prediction)
     for late in [*missed, bar(NEXT, close=7.0)]:
-        assert refusal(made.predict(late, NEXT)) is RefusalReason.OLD_BAR
-    frame = made._tails["BTC-USD"].frame
+        assert made.predict(late, NEXT) is None
+    frame = made.history.frame("BTC-USD")
     assert frame["close"].tolist()[-5:] == [*stored["close"].tolist()[-4:-3], 50, 50, 50, 101]
     assert frame.index.is_monotonic_increasing
 
@@ -119,25 +130,20 @@ def test_a_few_minutes_without_trades_are_no_hole() -> None:
 
 @pytest.mark.parametrize("share", [float("nan"), 1.2, 0.1])
 def test_output_that_is_no_probability_gives_no_signal(share: float) -> None:
-    def predict(features: pd.DataFrame) -> pd.DataFrame:
-        return pd.DataFrame({"DOWN": 0.4, "UP": share}, index=features.index)
-
-    made = predictor(HandClock(NEXT), predict=predict).predict(bar(NEXT), NEXT)
+    made = predictor(HandClock(NEXT), predict=always(0.4, share)).predict(bar(NEXT), NEXT)
     assert refusal(made) is RefusalReason.MODEL_OUTPUT
 
 
 def test_a_three_class_model_may_say_flat() -> None:
-    def predict(features: pd.DataFrame) -> pd.DataFrame:
-        return pd.DataFrame({"DOWN": 0.2, "FLAT": 0.5, "UP": 0.3}, index=features.index)
-
-    made = predictor(HandClock(NEXT), predict=predict).predict(bar(NEXT), NEXT)
+    changes = {"classes": tuple(Direction), "predict": always(0.2, 0.5, 0.3)}
+    made = predictor(HandClock(NEXT), **changes).predict(bar(NEXT), NEXT)
     assert isinstance(made, Prediction)
     assert made.signal.direction is Direction.FLAT
 
 
 def test_a_refusal_says_why_in_words() -> None:
     clock = HandClock(NEXT + timedelta(seconds=30))
-    tight = Predictor(model(), {"BTC-USD": bars(100)}, Freshness(20, 90), clock)
+    tight = Alone(clock, bars(100), model(), Freshness(20, 90))
     assert str(tight.predict(bar(NEXT), clock.now)) == (
         "bar arrived too late: 30.0 s after its close, 20 s are allowed"
     )

@@ -153,7 +153,7 @@ async def test_ids_go_on_after_a_restart_and_a_bar_is_not_signalled_twice(tmp_pa
     await before.issue()
     before.journal.close()
     after = make_world(path, clock=HandClock(before.clock.now))
-    await after.engine.take(Live(bar(after.clock.now), after.clock.now, repaired=True))
+    await after.engine.take([Live(bar(after.clock.now), after.clock.now, repaired=True)])
     async with after.served() as server, connected(server) as client:
         stream = client.stream(after_id=1)
         await read(stream)
@@ -180,7 +180,7 @@ async def test_the_reason_for_no_signal_is_told(world: World) -> None:
     world.clock.advance(1)
     late = replace(late, bar=bar(world.clock.now))
     world.clock.advance(30)
-    await world.engine.take(late)
+    await world.engine.take([late])
     async with world.served() as server, connected(server) as client:
         _, details = await refused(client.signals.GetSignal(pb.GetSignalRequest(symbol="BTC-USD")))
         assert "bar arrived too late: 30.0 s" in details

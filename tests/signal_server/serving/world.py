@@ -1,7 +1,7 @@
 """A server in one process with a clock by hand, and its clients."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,15 @@ import pandas as pd
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 from hummingbot_scripts.ml_signals.pb import signals_pb2_grpc as rpc
 from signal_server.core.config import LabelConfig, LabelKind
-from signal_server.core.domain import BAR_COLUMNS, Bar
+from signal_server.core.domain import BAR_COLUMNS, Bar, Direction
 from signal_server.journal.journal import Journal
-from signal_server.journal.predictions import valid_signals
+from signal_server.journal.predictions import Prediction, valid_signals
 from signal_server.serving.engine import Engine
+from signal_server.serving.history import BarHistory
 from signal_server.serving.hub import Hub
+from signal_server.serving.lineup import Lineup, Stage
 from signal_server.serving.model_health import ModelHealth
-from signal_server.serving.predictor import Freshness, Predictor
+from signal_server.serving.predictor import Freshness, Predictor, Refusal
 from signal_server.serving.served import ServedModel
 from signal_server.serving.server import SignalServer, running
 from signal_server.serving.service import Serving, SignalService
@@ -60,12 +62,9 @@ def bar(close_time: datetime, symbol: str = "BTC-USD", close: float = 101.0) -> 
     return Bar(symbol, close_time, close, close, close, close, 1.0, close)
 
 
-def predict_up(features: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({"DOWN": 0.4, "UP": 0.6}, index=features.index)
-
-
-def compute_return(frame: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({"return_1": frame["close"].pct_change()})
+def always(*shares: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a model's output that is the same whatever it is shown."""
+    return lambda rows: np.tile(np.array(shares), (len(rows), 1))
 
 
 def model(**changes: object) -> ServedModel:
@@ -76,11 +75,46 @@ def model(**changes: object) -> ServedModel:
         "bar_seconds": 60,
         "symbols": SYMBOLS,
         "schema_hash": "abc",
-        "warmup_bars": 10,
-        "compute": compute_return,
-        "predict": predict_up,
+        "names": ("roc_1",),
+        "classes": (Direction.DOWN, Direction.UP),
+        "predict": always(0.4, 0.6),
     }
     return ServedModel(**(values | changes))  # type: ignore[arg-type]
+
+
+def stage(
+    clock: Callable[[], datetime], history: Mapping[str, pd.DataFrame], **changes: object
+) -> Stage:
+    values: dict[str, object] = {
+        "symbols": tuple(history),
+        "stored": lambda symbol, _bars: history[symbol],
+        "freshness": FRESHNESS,
+        "leader_wait_s": 2.0,
+        "clock": clock,
+    }
+    return Stage(**(values | changes))  # type: ignore[arg-type]
+
+
+class Alone:
+    """A predictor of BTC-USD with a history of its own, given one bar at a time."""
+
+    def __init__(
+        self,
+        clock: HandClock,
+        stored: pd.DataFrame,
+        served: ServedModel,
+        freshness: Freshness = FRESHNESS,
+    ) -> None:
+        frames = {"BTC-USD": stored}
+        self.history = BarHistory(frames, served.history_bars, served.bar_seconds)
+        self.predictor = Predictor(served, self.history, freshness, clock)
+
+    def predict(self, taken: Bar, received_at: datetime) -> Prediction | Refusal | None:
+        """Return what is made of the bar; None if it only fills the history."""
+        intake = self.history.take([Live(taken, received_at)])
+        self.predictor.reopen(intake.changed)
+        made = self.predictor.predict(intake.newest)
+        return made[0] if made else None
 
 
 @dataclass
@@ -119,8 +153,8 @@ class World:
     async def issue(self, *symbols: str) -> None:
         """Let a minute pass and a bar of each symbol arrive."""
         self.clock.advance(60)
-        for symbol in symbols or ("BTC-USD",):
-            await self.engine.take(Live(bar(self.clock.now, symbol), self.clock.now))
+        arrived = [bar(self.clock.now, symbol) for symbol in symbols or ("BTC-USD",)]
+        await self.engine.take([Live(each, self.clock.now) for each in arrived])
 
 
 def make_world(path: Path, hub: Hub | None = None, clock: HandClock | None = None) -> World:
@@ -128,8 +162,8 @@ def make_world(path: Path, hub: Hub | None = None, clock: HandClock | None = Non
     journal = Journal.open(path)
     hub = hub or Hub(valid_signals(journal, clock.now))
     history = {symbol: bars(100) for symbol in SYMBOLS}
-    predictor = Predictor(model(), history, FRESHNESS, clock)
-    return World(journal, clock, hub, Engine(predictor, journal, hub, clock))
+    lineup = Lineup(model(), stage(clock, history))
+    return World(journal, clock, hub, Engine(lineup, journal, hub, clock))
 
 
 @dataclass
