@@ -85,7 +85,7 @@ def _three(made, chances, flat, kept):
 def test_shuffling_single_rows_would_find_an_edge_where_there_is_none():
     blocks, rows = [], []
     for seed in range(100):
-        made = evaluation(seed, days=3)
+        made = evaluation(seed, days=1)
         blocks.append(significance(made).accuracy_p)
         rows.append(significance(replace(made, horizon_s=60)).accuracy_p)
     assert np.mean(np.array(rows) < 0.05) > 0.15
