@@ -2,7 +2,13 @@
 
 from typing import get_args
 
-from signal_server.features.catalogue import CATALOGUE, FeatureSet, feature_names, warmup_bars
+from signal_server.features.catalogue import (
+    CATALOGUE,
+    FeatureSet,
+    feature_names,
+    leaders_of,
+    warmup_bars,
+)
 from signal_server.features.demand import Demands
 from signal_server.features.feature import Feature, Group
 
@@ -26,7 +32,7 @@ TA-Lib and pandas-ta.
 Live bars carry no trade counts, so models leave the features that need them out, unless
 `training.use_trade_counts` is set. "pooled" is meant for one model of all coins: moves in units of
 their own volatility, the market's leaders, and the calendar. It needs seven days of minutes before
-its first row, bars of one minute, and BTC-USD and ETH-USD among the symbols.
+its first row, bars of one minute, and {leaders} among the symbols.
 
 ## Reading the tables
 - **Warm-up**: how many bars, its own included, the newest row needs; before, the feature is NaN.
@@ -71,7 +77,8 @@ def as_markdown() -> str:
     """Return the page."""
     sets = "\n".join(_set(which) for which in get_args(FeatureSet))
     tables = [_group(group) for group in Group if any(f.group is group for f in CATALOGUE)]
-    return _TOP.format(count=len(CATALOGUE), sets=sets) + "\n" + "\n".join(tables)
+    leaders = " and ".join(leaders_of(feature_names("pooled", trade_counts=True)))
+    return _TOP.format(count=len(CATALOGUE), sets=sets, leaders=leaders) + "\n" + "\n".join(tables)
 
 
 def _set(which: FeatureSet) -> str:
