@@ -14,14 +14,14 @@ import xgboost as xgb
 from bench.bars import minute_bars
 from bench.result import Result
 from signal_server.core.config import load_settings
-from signal_server.training.dataset import Dataset
+from signal_server.features.catalogue import feature_names
+from signal_server.training.dataset import Dataset, build_dataset
 from signal_server.training.parameters import parameters
 from signal_server.training.splits import Schedule, walk_steps
-from signal_server.training.train import TrainingSpec
+from signal_server.training.train import TrainingSpec, dataset_spec
 from signal_server.training.walkforward import (
     Pace,
     WalkForward,
-    build_rows,
     folder_of,
     schedule_of,
     walk_forward,
@@ -41,7 +41,8 @@ def measure(every_days: int = 15) -> list[Result]:
     spec = TrainingSpec(PROFILE, settings.profiles[PROFILE], settings.training_of(PROFILE), 60)
     year = bars.loc[:LAST_DAY].tail((2 * NIGHTS + 8) * 1440)
     started = time.perf_counter()
-    dataset = build_rows({SYMBOL: year}, spec, lambda _share: None)
+    names = feature_names(spec.profile.features, trade_counts=False)
+    dataset = build_dataset({SYMBOL: year}, dataset_spec(spec, names), lambda _share: None)
     built = time.perf_counter() - started
     end = dataset.time[-1].to_pydatetime()
     pace = Pace(timedelta(days=every_days), timedelta(days=180), timedelta(minutes=15))

@@ -1,6 +1,8 @@
 """`signal-server walk-forward`: what regular retraining would have been worth."""
 
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from signal_server.training.train import TrainingSpec
-    from signal_server.training.walkforward import WalkForward
+    from signal_server.training.walkforward import Pace, WalkForward
 
 
 @click.command(name="walk-forward")
@@ -30,13 +32,6 @@ if TYPE_CHECKING:
 @click.option(
     "--embargo", type=Duration(), help="Between learning and forecasting; a horizon by default."
 )
-@click.option(
-    "--trials",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Models tried before this one was chosen, itself included.",
-)
 @pass_session
 def command(  # noqa: PLR0913 (one parameter an option)
     session: Session,
@@ -47,76 +42,48 @@ def command(  # noqa: PLR0913 (one parameter an option)
     every: timedelta,
     window: timedelta,
     embargo: timedelta | None,
-    trials: int,
 ) -> None:
     """Train again and again on a rolling window, and judge each model on the time after it.
 
     Every step learns, stops early and calibrates on its past alone. Its forecasts are kept in
-    data/walkforward, so that a walk which was broken off goes on where it was.
+    data/walkforward, so that a walk which was broken off goes on where it was. Without
+    training.pooled each symbol has a walk of its own.
     """
-    from signal_server.cli.screen import counting_bar, make_console, progress_bars
-    from signal_server.training.walkforward import (
-        Pace,
-        build_rows,
-        folder_of,
-        schedule_of,
-        walk_forward,
-    )
+    from signal_server.cli.screen import make_console
+    from signal_server.cli.training_parts import bars_for, spec_of, specs_of_models
+    from signal_server.training.walkforward import Pace, warm_up
 
-    spec = _spec(session, profile or session.settings.serving.profile, trials)
-    horizon = timedelta(seconds=spec.profile.label.horizon_s)
+    common = spec_of(session, profile, symbols)
+    horizon = timedelta(seconds=common.profile.label.horizon_s)
     pace = Pace(every, window, horizon if embargo is None else embargo)
-    bars = _read(session, symbols, spec, (start and start - window, end))
-    with progress_bars() as report:
-        dataset = build_rows(bars, spec, lambda share: report("features", share))
-    schedule = schedule_of(dataset, pace, start)
-    folder = folder_of(session.settings.data_dir / "walkforward", dataset, spec, schedule)
-    with counting_bar("steps") as progress:
-        result = walk_forward(dataset, spec, schedule, folder, progress)
+    first = None if start is None else start - window - pace.embargo - warm_up(common)
+    bars = bars_for(session, common, (first, end))
+    root = session.settings.data_dir / "walkforward"
     console = make_console()
-    console.print(_table(result))
-    console.print(result.validation.sentence)
-    console.print(f"Forecasts and results are in {folder.path}.")
+    for spec in specs_of_models(common):
+        result, folder = _walk(bars, spec, (pace, start), root)
+        console.print(_table(result))
+        console.print(result.validation.sentence)
+        console.print(f"Forecasts and results are in {folder}.")
 
 
-def _spec(session: Session, name: str, trials: int) -> "TrainingSpec":
-    from signal_server.core.costs import Costs
-    from signal_server.training.train import TrainingSpec
-
-    settings = session.settings
-    costs = Costs(settings.backtest.fee_bps, settings.backtest.slippage_bps)
-    return TrainingSpec(
-        name,
-        session.profile(name),
-        settings.training_of(name),
-        settings.bar_seconds,
-        round_trip_bps=costs.round_trip_bps,
-        trials=trials,
-    )
-
-
-def _read(
-    session: Session,
-    symbols: tuple[str, ...] | None,
+def _walk(
+    bars: "Mapping[str, pd.DataFrame]",
     spec: "TrainingSpec",
-    period: tuple[datetime | None, datetime | None],
-) -> "Mapping[str, pd.DataFrame]":
-    """Read the bars of the period and of the features' warm-up before it."""
-    from signal_server.core.errors import NoHistoryError
-    from signal_server.market.store import BarStore
-    from signal_server.training.walkforward import warm_up
+    when: "tuple[Pace, datetime | None]",
+    root: Path,
+) -> "tuple[WalkForward, Path]":
+    from signal_server.cli.screen import counting_bar, progress_bars
+    from signal_server.training.train import open_dataset
+    from signal_server.training.walkforward import folder_of, schedule_of, walk_forward
 
-    settings = session.settings
-    store = BarStore(settings.bars_dir, settings.bar_seconds)
-    start = period[0] and period[0] - warm_up(spec)
-    frames = {symbol: store.read(symbol, start, period[1]) for symbol in symbols or store.symbols()}
-    missing = [symbol for symbol, frame in frames.items() if not len(frame)]
-    if missing or not frames:
-        what = f"of {', '.join(missing)} " if missing else ""
-        raise NoHistoryError(
-            f"no bars {what}to walk over; fetch them with `signal-server backfill`"
-        )
-    return frames
+    with ExitStack() as rows:
+        with progress_bars() as report:
+            dataset = rows.enter_context(open_dataset(bars, spec, report))
+        schedule = schedule_of(dataset, *when)
+        folder = folder_of(root, dataset, spec, schedule)
+        with counting_bar("steps") as progress:
+            return walk_forward(dataset, spec, schedule, folder, progress), folder.path
 
 
 def _table(result: "WalkForward") -> "Table":

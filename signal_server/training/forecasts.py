@@ -9,6 +9,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from signal_server import __version__
 from signal_server.core.config import ProfileConfig, TrainingConfig
 from signal_server.training.dataset import Dataset
 from signal_server.training.evaluation import Rival
 from signal_server.training.splits import Schedule
 
 ALL = "forecasts.parquet"
+PACKAGES = ("xgboost", "scikit-learn", "numpy")
 _META = b"walk_forward"
 
 
@@ -51,7 +52,10 @@ class WalkKey:
     schedule: Schedule
 
     def digest(self) -> str:
-        """Return twelve hex digits; a later end of the schedule leaves them as they are."""
+        """Return twelve hex digits; a later end of the schedule leaves them as they are.
+
+        The code of this package is part of it: forecasts of other code are not taken up.
+        """
         content = {
             "profile": self.profile.model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
@@ -61,7 +65,8 @@ class WalkKey:
             "schedule": {
                 name: str(value) for name, value in asdict(self.schedule).items() if name != "end"
             },
-            "code": __version__,
+            "packages": {name: version(name) for name in PACKAGES},
+            "code": _code(),
         }
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -123,6 +128,13 @@ class ForecastFolder:
 
     def _step(self, moment: datetime) -> Path:
         return self._steps / f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}.parquet"
+
+
+def _code() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _columns(

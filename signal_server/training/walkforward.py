@@ -1,25 +1,24 @@
 """Walk forward: train again and again on a rolling window, and judge what each model said next."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from signal_server.core.errors import NoHistoryError
 from signal_server.features.catalogue import feature_names, warmup_bars
 from signal_server.training.baselines import rivals_of
-from signal_server.training.dataset import Dataset, build_dataset
+from signal_server.training.dataset import Dataset
 from signal_server.training.evaluation import Evaluation, Outcomes, Rival
 from signal_server.training.forecasts import ForecastFolder, Forecasts, WalkKey
 from signal_server.training.model import FittedBooster, refit_booster, refit_rounds
 from signal_server.training.splits import Schedule, Split, Step, walk_steps
-from signal_server.training.train import Fit, TrainingSpec, dataset_spec, fit_model, forecast
+from signal_server.training.train import Fit, TrainingSpec, fit_model, forecast
 from signal_server.training.validation import Validation, validate
 
 Progress = Callable[[int, int], None]
@@ -60,16 +59,8 @@ class WalkForward:
 
 def warm_up(spec: TrainingSpec) -> timedelta:
     """Return how much history the features of a row need before it."""
-    return timedelta(seconds=warmup_bars(_names(spec)) * spec.bar_seconds)
-
-
-def build_rows(
-    bars_by_symbol: Mapping[str, pd.DataFrame],
-    spec: TrainingSpec,
-    progress: Callable[[float], None],
-) -> Dataset:
-    """Build the rows of all steps at once; `progress` takes the share that is done."""
-    return build_dataset(bars_by_symbol, dataset_spec(spec, _names(spec)), progress)
+    names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
+    return timedelta(seconds=warmup_bars(names) * spec.bar_seconds)
 
 
 def schedule_of(dataset: Dataset, pace: Pace, start: datetime | None) -> Schedule:
@@ -131,10 +122,6 @@ def walk_forward(
     folder.write_all(dataset, _rows(steps), evaluation.probabilities)
     folder.write_result(TypeAdapter(WalkForward).dump_json(result, indent=2))
     return result
-
-
-def _names(spec: TrainingSpec) -> tuple[str, ...]:
-    return feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
 
 
 def _take(dataset: Dataset, step: Step, spec: TrainingSpec, folder: ForecastFolder) -> Forecasts:
