@@ -33,22 +33,22 @@ def command(
     The printed results are those of the test part. Without training.pooled each symbol has a
     model of its own, PROFILE.SYMBOL.
     """
+    from signal_server.cli.registration import admit
     from signal_server.cli.screen import make_console, progress_bars
     from signal_server.cli.training_parts import bars_for, spec_of, specs_of_models
-    from signal_server.training.registry import ModelRegistry
     from signal_server.training.train import train
 
-    models_dir = session.settings.models_dir
     common = spec_of(session, profile, symbols)
     bars = bars_for(session, common, (start, end))
     console = make_console()
     for spec in specs_of_models(common):
         with progress_bars() as report:
             trained = train(bars, spec, report)
-        manifest = ModelRegistry(models_dir).register(trained)
-        console.print(_table(manifest))
-        console.print(manifest.validation.sentence)
-        console.print(f"Registered as {manifest.id} {manifest.version} in {models_dir}.")
+        admission = admit(session.settings, trained)
+        console.print(_table(admission.manifest))
+        console.print(trained.card.validation.sentence)
+        for line in admission.lines():
+            console.print(line)
 
 
 def _table(manifest: "Manifest") -> "Table":

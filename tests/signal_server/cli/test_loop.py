@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -127,11 +128,67 @@ def test_a_trained_model_is_listed_with_its_majority_rate(
     assert "majority" in out
 
 
+def test_the_training_wrote_its_report(installation: Installation) -> None:
+    (folder,) = (installation.folder / "data" / "reports").glob("quick-*")
+    page = (folder / "index.html").read_text()
+    assert "<svg" in page
+    assert json.loads((folder / "report.json").read_text())["model"] == "quick"
+
+
+def test_a_model_is_shown_with_its_lineage_and_history(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installation.run("models", "show", "quick") == 0
+    out = capsys.readouterr().out
+    assert "data SHA-256" in out
+    assert "first of its profile" in out
+
+
+def test_stored_bars_are_scored_into_a_file(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = installation.folder / "scores.parquet"
+    assert installation.run("predict", "--model", "quick", "--out", str(out)) == 0
+    frame = pd.read_parquet(out)
+    assert list(frame.columns) == [
+        "symbol", "close_time", "p_down", "p_up", "direction", "confidence", "label",
+        "label_known_at", "in_training",
+    ]  # fmt: skip
+    assert set(frame["symbol"]) == set(SYMBOLS)
+    assert frame["label"].isna().sum() < 20
+    assert f"{len(frame):,} rows are in" in capsys.readouterr().out.replace("\n", " ")
+    assert [path.name for path in installation.folder.glob(".scores*")] == []
+
+
+def test_a_model_is_promoted_compared_and_rolled_back(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installation.run("models", "rollback", "quick", "--why", "a test") == 1
+    assert "no earlier champion" in capsys.readouterr().err
+    assert installation.run("models", "list", "--json") == 0
+    first = json.loads(capsys.readouterr().out)[0]["version"]
+    more = yaml.safe_load(installation.config.read_text())["training"] | {"max_rounds": 2}
+    assert installation.change("again.yml", training=more).run("train") == 0
+    assert installation.run("models", "list", "--json") == 0
+    capsys.readouterr()
+    versions = sorted(
+        path.name for path in (installation.folder / "data/models/quick").iterdir() if path.is_dir()
+    )
+    second = next(one for one in versions if one != first)
+    for model in (f"quick@{second}", f"quick@{first}", f"quick@{second}"):
+        assert installation.run("models", "promote", model, "--why", "a test") == 0
+    assert installation.run("models", "compare", f"quick@{first}", f"quick@{second}") == 0
+    assert "gain of the second" in capsys.readouterr().out
+    assert installation.run("models", "rollback", "quick", "--why", "a test") == 0
+    assert f"quick {first} is rolled back" in capsys.readouterr().out
+    assert installation.run("models", "promote", "quick", "--why", "a test") == 2
+
+
 def test_the_backtest_writes_its_report(
     installation: Installation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert installation.run("backtest") == 0
-    (folder,) = (installation.folder / "data" / "reports").iterdir()
+    (folder,) = (installation.folder / "data" / "reports").glob("backtest-*")
     names = {path.name for path in folder.iterdir()}
     assert names >= {"trade_log.csv", "equity_curve.csv", "summary.json", "equity_drawdown.png"}
     assert folder.name in capsys.readouterr().out.replace("\n", "")

@@ -1,0 +1,60 @@
+"""What follows a training: the gates, the registry and the report."""
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+
+from signal_server.core.audits import read_audit
+from signal_server.core.config import Settings
+from signal_server.reports.model_report import model_report
+from signal_server.reports.report_folder import write_report
+from signal_server.training.aliases import Action, Event
+from signal_server.training.artifact import Manifest, ModelCard, TrainedModel
+from signal_server.training.gates import objections
+from signal_server.training.registry import ModelRegistry
+
+_PART = {
+    Action.PROMOTED: "It is in use from now on.",
+    Action.CHALLENGED: "It is a challenger: it predicts in shadow beside the one in use.",
+    Action.REFUSED: "It is kept, but the one before it stays in use.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A registered model, what its registration came to, and where its page is."""
+
+    manifest: Manifest
+    event: Event
+    page: Path
+
+    def lines(self) -> tuple[str, ...]:
+        """Return what to tell the one who trained it."""
+        return (
+            f"Registered as {self.manifest.id}@{self.manifest.version}.",
+            *(f"Gate not reached: {reason}." for reason in self.event.reasons),
+            _PART.get(self.event.action, ""),
+            f"Report: {self.page}",
+        )
+
+
+def admit(settings: Settings, trained: TrainedModel, wish: Action = Action.PROMOTED) -> Admission:
+    """Register a model, promote it if it passes the gates, and write its report.
+
+    Raises `ModelError` when it cannot be registered.
+    """
+    registry = ModelRegistry(settings.models_dir)
+    findings = _findings(settings, trained.card)
+    reasons = objections(trained.card.validation, settings.registry.gates, findings)
+    manifest = registry.register(trained, wish=wish, reasons=reasons, by=getpass.getuser())
+    told = registry.aliases(manifest.id).history
+    event = next(one for one in reversed(told) if one.version == manifest.version)
+    folder = settings.reports_dir / f"{manifest.id}-{manifest.version}"
+    write_report(folder, model_report(manifest, trained.reference, event))
+    return Admission(manifest, event, folder / "index.html")
+
+
+def _findings(settings: Settings, card: ModelCard) -> tuple[str, ...]:
+    """Return what the newest audit of the model's features and label found, if there was one."""
+    audit = read_audit(settings.audit_dir, card.schema_hash, card.profile.label)
+    return () if audit is None else audit.findings

@@ -1,0 +1,1 @@
+"""Pages for people: what a model is worth, in words, tables and pictures."""
