@@ -13,6 +13,7 @@ from signal_server.core.errors import NoHistoryError, SchemaMismatchError
 from signal_server.features.batch import BatchIndicators, compute_columns
 from signal_server.features.candles import BarArrays
 from signal_server.features.feature import REGISTER, Feature, Group
+from signal_server.features.leaders import ETHER
 from signal_server.features.six import SIX_NAMES
 
 for _module in (
@@ -46,6 +47,7 @@ _INDICATOR_GROUPS = {
     Group.PRICE_ACTION,
     Group.TRANSACTIONS,
 }
+# Ether as a second leader made forecasts of later months worse (docs/research.md).
 _POOLED_GROUPS = {
     Group.SCALED,
     Group.SLOW,
@@ -128,6 +130,6 @@ def _belongs(feature: Feature, which: FeatureSet) -> bool:
     if which == "six":
         return feature.name in SIX_NAMES
     if which == "pooled":
-        return feature.group in _POOLED_GROUPS
+        return feature.group in _POOLED_GROUPS and ETHER not in feature.leaders
     more = {Group.SIX, Group.SCALED} if which == "all" else set()
     return feature.group in _INDICATOR_GROUPS | more
