@@ -1,6 +1,7 @@
 """How good a model is on rows it has never seen, beside what needs no model."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,15 +139,8 @@ def validate(evaluation: Evaluation) -> Validation:
         direction=direction,
         auc=_auc(evaluation, scores.resampling),
         top_tenth=top_tenth(evaluation, scores.correct, scores.resampling),
-        log_loss=float(scores.loss.mean()),
-        chance_log_loss=float(np.log(len(evaluation.classes))),
-        base_rate_log_loss=float(scores.base_loss.mean()),
+        **_probability_figures(evaluation, scores),
         log_loss_gain_interval=gain,
-        brier=float(brier_scores(evaluation.probabilities, evaluation.labels).mean()),
-        base_rate_brier=float(brier_scores(scores.shares[np.newaxis], evaluation.labels).mean()),
-        calibration_error=calibration_error(evaluation.confidence, scores.correct),
-        confidence_rank=_confidence_rank(evaluation, scores),
-        confidence_bins=confidence_bins(evaluation, scores.correct, scores.resampling),
         confident=confident,
         significance=shuffled,
         rivals=tuple(_against(rival, evaluation, scores) for rival in evaluation.rivals),
@@ -159,6 +153,20 @@ def validate(evaluation: Evaluation) -> Validation:
         verdict=judge(finding, confident),
         sentence=sentence(finding, overall, direction, confident) + say_worth(worth, costs_bps),
     )
+
+
+def _probability_figures(evaluation: Evaluation, scores: "_Scores") -> dict[str, Any]:
+    probabilities, labels = evaluation.probabilities, evaluation.labels
+    return {
+        "log_loss": float(scores.loss.mean()),
+        "chance_log_loss": float(np.log(len(evaluation.classes))),
+        "base_rate_log_loss": float(scores.base_loss.mean()),
+        "brier": float(brier_scores(probabilities, labels).mean()),
+        "base_rate_brier": float(brier_scores(scores.shares[np.newaxis], labels).mean()),
+        "calibration_error": calibration_error(evaluation.confidence, scores.correct),
+        "confidence_rank": _confidence_rank(evaluation, scores),
+        "confidence_bins": confidence_bins(evaluation, scores.correct, scores.resampling),
+    }
 
 
 @dataclass(frozen=True, slots=True)
