@@ -5,14 +5,14 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from signal_server.audit.comparison import Differences, spread
 from signal_server.audit.future import FUTURES, until, with_future
 from signal_server.audit.markets import Market
 from signal_server.audit.subject import Frames, Subject
 
-CUTS = 5
-FUTURE_CUTS = 2
+CUTS = 3
 WARM_UP_ENDS = 10
 ODD_MINUTE = 37
 """Cuts are made at such minutes of the hour, inside every candle of 5, 15 and 60 minutes."""
@@ -21,15 +21,15 @@ _SECOND_NS = 1_000_000_000
 
 
 def prefix_invariance(subject: Subject, market: Market) -> tuple[str, ...]:
-    """Compute features again with all later bars cut off, own and leaders', at five moments.
+    """Compute features again with all later bars cut off, own and leaders', at six moments.
 
     All rows before the cut must stay as they are, to 1e-9.
     """
     found = Differences()
-    for symbol, frame in market.bars.items():
+    for symbol in market.bars:
         whole = subject.features(symbol, market.bars)
         unit = spread(whole.to_numpy(np.float64))
-        for cut in cuts(subject, frame, CUTS):
+        for cut in cuts(subject, market.bars, symbol):
             again = subject.features(symbol, until(market.bars, cut))
             when = f"when the bars after {cut:%Y-%m-%d %H:%M:%S} are cut off"
             found.compare(f"{symbol} in {market.name}", (whole.loc[:cut], again), unit, when)
@@ -42,10 +42,12 @@ def future_shuffle(subject: Subject, market: Market) -> tuple[str, ...]:
     All rows before the cut must stay as they are, to 1e-9.
     """
     found = Differences()
-    for symbol, frame in market.bars.items():
+    for symbol in market.bars:
         whole = subject.features(symbol, market.bars)
         unit = spread(whole.to_numpy(np.float64))
-        for cut, (name, future) in product(cuts(subject, frame, FUTURE_CUTS), FUTURES.items()):
+        for cut, (name, future) in product(
+            cuts(subject, market.bars, symbol)[::3], FUTURES.items()
+        ):
             again = subject.features(symbol, with_future(market.bars, cut, future)).loc[:cut]
             when = f"when the market after {cut:%Y-%m-%d %H:%M:%S} is {name}"
             found.compare(f"{symbol} in {market.name}", (whole.loc[:cut], again), unit, when)
@@ -72,15 +74,26 @@ def warm_up(subject: Subject, market: Market) -> tuple[str, ...]:
     return found.findings
 
 
-def cuts(subject: Subject, frame: pd.DataFrame, count: int) -> list[pd.Timestamp]:
-    """Return moments spread over the bars after the warm-up, at odd minutes where there are any."""
-    closes = pd.DatetimeIndex(frame.index)
-    begin = min(subject.warmup(subject.names), len(closes) // 2)
-    later = closes[begin:-1]
-    minutes = later.as_unit("ns").asi8 // (subject.bar_seconds * _SECOND_NS) % 60
-    odd = later[minutes == ODD_MINUTE]
-    chosen = odd if len(odd) >= count else later
-    places = np.linspace(0, len(chosen) - 1, count + 1, dtype=int)[1:]
+def cuts(subject: Subject, bars: Frames, symbol: str) -> list[pd.Timestamp]:
+    """Return moments spread over the bars after the warm-up, where leaks show.
+
+    Half are at odd minutes, half at bars without volume or without a bar of a leader, which a fill
+    would take from later. Where there are none, any bar will do.
+    """
+    frame = bars[symbol]
+    begin = min(subject.warmup(subject.names), len(frame) // 2)
+    later = frame.iloc[begin:-1]
+    closes = pd.DatetimeIndex(later.index)
+    minutes = closes.as_unit("ns").asi8 // (subject.bar_seconds * _SECOND_NS) % 60
+    awkward = later["volume"].to_numpy() <= 0
+    for leader in subject.leaders:
+        awkward |= ~closes.isin(bars[leader].index)
+    return [*_spread(closes, minutes == ODD_MINUTE), *_spread(closes, awkward)]
+
+
+def _spread(closes: pd.DatetimeIndex, wanted: NDArray[np.bool_]) -> list[pd.Timestamp]:
+    chosen = closes[wanted] if wanted.any() else closes
+    places = np.linspace(0, len(chosen) - 1, CUTS + 1, dtype=int)[1:]
     return [chosen[place] for place in places if place >= 0]
 
 

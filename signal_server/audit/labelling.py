@@ -9,16 +9,16 @@ from signal_server.audit.future import FUTURES, with_future
 from signal_server.audit.markets import Market
 from signal_server.audit.subject import Subject
 
-LABELS = 60
-BARS_BEFORE = 500
-BARS_AFTER = 300
+LABELS = 25
+BARS_BEFORE = 200
+BARS_AFTER = 200
 COLUMNS = ("label", "known_at", "forward_return")
 
 
 def known_at(subject: Subject, market: Market) -> tuple[str, ...]:
     """Change all that closes after a label's `known_at`, in three ways, and label again.
 
-    Label, return and `known_at` must stay as they are, to the last digit, at 60 places a symbol,
+    Label, return and `known_at` must stay as they are, to the last digit, at 25 places a symbol,
     and no label may be known when its row's bar closes. A label that still hangs on a later bar
     differs, since the market both triples and falls to a third there.
     """

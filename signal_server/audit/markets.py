@@ -135,7 +135,8 @@ def _slow_noise(rng: np.random.Generator, count: int) -> Floats:
 def _bars(returns: Floats, rng: np.random.Generator, bar_seconds: int) -> pd.DataFrame:
     count, start_price = len(returns), float(rng.lognormal(3.0, 2.0))
     close = start_price * np.exp(np.cumsum(returns))
-    opened = np.concatenate([[start_price], close[:-1]])
+    gap = np.exp(rng.normal(0.0, returns.std() / 5, count))
+    opened = np.concatenate([[start_price], close[:-1]]) * gap
     wick = np.abs(rng.normal(0.0, returns.std() / 2, (2, count)))
     index = pd.date_range(
         START, periods=count, freq=f"{bar_seconds}s", unit="ns", name="close_time"

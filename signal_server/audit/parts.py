@@ -32,11 +32,10 @@ def purge(subject: Subject, market: Market) -> tuple[str, ...]:
     part begins; the dataset is in time order and says itself when each label is known.
     """
     dataset = subject.dataset(market.bars)
-    found = [] if dataset.time.is_monotonic_increasing else ["the rows are not in time order"]
-    split = subject.parts(dataset)
-    for part, later in pairwise(split.parts):
-        found += _overlap(dataset, part, later)
-    return tuple(found)
+    if not dataset.time.is_monotonic_increasing:
+        return ("the rows are not in time order",)
+    parts = subject.parts(dataset).parts
+    return tuple(text for pair in pairwise(parts) for text in _overlap(dataset, *pair))
 
 
 def walk_forward(subject: Subject, market: Market) -> tuple[str, ...]:

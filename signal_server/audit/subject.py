@@ -83,10 +83,14 @@ def _learn(dataset: Dataset, split: Split, spec: TrainingSpec) -> Learned:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The parts of one profile: those of the product, unless others are given."""
+    """The parts of one profile: those of the product, unless others are given.
+
+    `leaders` are the symbols that the features `names` read beside their own.
+    """
 
     spec: TrainingSpec
     names: tuple[str, ...]
+    leaders: tuple[str, ...] = ()
     compute: Compute = compute_features
     warmup: Callable[[Sequence[str]], int] = warmup_bars
     live: LiveEngines = LiveFeatures
@@ -106,11 +110,6 @@ class Subject:
         """Return what is predicted."""
         return self.spec.profile.label
 
-    @property
-    def leaders(self) -> tuple[str, ...]:
-        """Return the symbols that the features read beside their own."""
-        return leaders_of(self.names)
-
     def features(self, symbol: str, bars: Frames, names: Iterable[str] = ()) -> pd.DataFrame:
         """Return the features of one symbol's bars, all of them unless `names` are given."""
         leaders = {leader: bars[leader] for leader in self.leaders}
@@ -128,4 +127,4 @@ class Subject:
 def subject_of(spec: TrainingSpec) -> Subject:
     """Return the product's way to train a profile."""
     names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
-    return Subject(spec, names)
+    return Subject(spec, names, leaders_of(names))

@@ -50,6 +50,7 @@ def command(
     from signal_server.cli.screen import make_console, progress_bars
     from signal_server.core.audits import audit_to_json, write_audit
     from signal_server.core.clock import utc_now
+    from signal_server.core.errors import AuditError
     from signal_server.training.train import TrainingSpec
 
     settings = session.settings
@@ -66,9 +67,9 @@ def command(
     else:
         console = make_console()
         console.print(_table(result))
-        console.print(f"{_sentence(result)} The result is in {path}.")
+        console.print(f"The result is in {path}.")
     if result.findings:
-        raise click.exceptions.Exit(1)
+        raise AuditError(_sentence(result))
 
 
 def _market(
@@ -114,8 +115,8 @@ def _table(result: "AuditResult") -> "Table":
 
 
 def _sentence(result: "AuditResult") -> str:
-    checks = len(result.checks)
-    if not result.findings:
-        return f"All {checks} checks are clean."
-    failed = [check.name for check in result.checks if not check.passed]
-    return f"{len(result.findings)} findings in {len(failed)} of {checks} checks."
+    failed = ", ".join(check.name for check in result.checks if not check.passed)
+    return (
+        f"{len(result.findings)} findings by {failed}; "
+        "mend what they name before you trust a model of this profile"
+    )

@@ -41,6 +41,10 @@ class SchemaMismatchError(ModelError):
     """A model was trained on another feature schema than this server computes."""
 
 
+class AuditError(SignalServerError):
+    """An audit found something that no model may rest on."""
+
+
 class JournalError(SignalServerError):
     """The trade log is missing, damaged or locked."""
 
