@@ -75,5 +75,5 @@ def test_a_section_can_be_set_in_part_by_json(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SIGNAL_SERVER_PROFILES", '{"direction-2h": {"label": {"horizon_s": 3600}}}')
     profiles = load_settings(CONFIG).profiles
     assert profiles["direction-2h"].label.horizon_s == 3600
-    assert profiles["direction-2h"].features == "all"
+    assert profiles["direction-2h"].features == "pooled"
     assert "trend-10m" in profiles

@@ -39,7 +39,7 @@ def test_a_profile_changes_what_it_names_and_keeps_the_rest(settings_file):
 
 def test_other_profiles_keep_the_common_settings(settings_file):
     settings = load_settings(settings_file({"seed": 11}))
-    assert settings.training_of("direction-2h") == settings.training
+    assert settings.training_of("trend-10m") == settings.training
 
 
 def test_the_environment_changes_what_the_profile_does_not(settings_file, monkeypatch):
