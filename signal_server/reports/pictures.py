@@ -18,6 +18,7 @@ from signal_server.reports.drawing import (
     time_axis,
     whiskers,
 )
+from signal_server.training.by_symbol import SymbolResult
 from signal_server.training.confidence import ConfidenceBin
 from signal_server.training.periods import Period
 from signal_server.training.splits import Window
@@ -28,6 +29,7 @@ from signal_server.training.walkforward import StepResult
 __all__ = [
     "accuracy_by_confidence",
     "accuracy_over_time",
+    "by_symbol",
     "drift",
     "importance",
     "money",
@@ -116,6 +118,29 @@ def accuracy_over_time(periods: Sequence[Period], overall: float) -> Figure:
     axes.set_ylabel("was right")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3)
     percent_axis(axes, "y")
+    return figure
+
+
+@picture("by-symbol")
+def by_symbol(found: Sequence[SymbolResult]) -> Figure:
+    """Draw each symbol's accuracy with its interval, beside its own majority."""
+    values = [one.accuracy.value for one in found]
+    places = range(len(found))
+    figure = new_figure(5.2, 1.2 + 0.3 * len(found))
+    axes = figure.subplots()
+    axes.errorbar(
+        values, places, xerr=whiskers(values, [one.accuracy.interval for one in found]),
+        fmt="o", color=MODEL, markersize=5, capsize=3, label="right, with 95% interval",
+    )  # fmt: skip
+    axes.plot(
+        [one.majority_rate for one in found], places, color=QUIET, marker="|", markersize=12,
+        linewidth=0, label="its own majority class",
+    )  # fmt: skip
+    axes.set_yticks(list(places), [one.symbol for one in found])
+    axes.invert_yaxis()
+    axes.margins(y=0.5 / max(1, len(found)))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    percent_axis(axes, "x")
     return figure
 
 

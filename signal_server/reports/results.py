@@ -4,7 +4,12 @@ from collections.abc import Sequence
 
 from signal_server.reports import pictures
 from signal_server.reports.page import Section
-from signal_server.training.summary import SummaryLine, describe, describe_periods
+from signal_server.training.summary import (
+    SummaryLine,
+    describe,
+    describe_periods,
+    describe_symbols,
+)
 from signal_server.training.validation import Validation
 from signal_server.training.verdict import MIN_CONFIDENCE
 
@@ -73,10 +78,17 @@ def sections(validation: Validation) -> tuple[Sequence[Section], ...]:
         describe_periods(validation),
         folded=True,
     )
+    coins = Section(
+        "Does it hold for every coin?",
+        "An interval that crosses the grey mark does not tell the model from the coin's majority.",
+        pictures.by_symbol(validation.by_symbol) if validation.by_symbol else "",
+        describe_symbols(validation),
+        folded=True,
+    )
     figures = Section(
         "All figures", "As printed after the training.", "", describe(validation), True
     )
-    return (confidence, worth), (probability, rivals), (over_time,), (figures,)
+    return (confidence, worth), (probability, rivals), (over_time,), (coins, figures)
 
 
 def rival_lines(validation: Validation) -> tuple[SummaryLine, ...]:

@@ -21,7 +21,8 @@ class Outcomes:
     `returns` is a share: the move of the price, or the net return of the trade that the label
     describes. `known_at` is when it was known, tz-aware UTC. `costs_bps` is what a round trip
     takes off a return, in basis points: 0 when `returns` are net already. `long_only` says that
-    they are those of a bought position, so that a call of DOWN has none.
+    they are those of a bought position, so that a call of DOWN has none. `symbols` are the names
+    that the codes stand for, empty where they do not matter.
     """
 
     returns: NDArray[np.float64]
@@ -29,6 +30,7 @@ class Outcomes:
     symbol_codes: NDArray[np.int16]
     costs_bps: float
     long_only: bool
+    symbols: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -42,6 +44,7 @@ class Outcomes:
             symbol_codes=dataset.symbol_codes[rows],
             costs_bps=0.0 if is_trade else round_trip_bps,
             long_only=is_trade,
+            symbols=dataset.symbols,
         )
 
 

@@ -30,6 +30,7 @@ def describe(validation: Validation) -> tuple[SummaryLine, ...]:
             f"they overlap: about {validation.independent_rows:,} independent",
         ),
         *_accuracy_lines(validation),
+        *(describe_symbols(validation) if len(validation.by_symbol) > 1 else ()),
         *(_rival_line(rival) for rival in validation.rivals),
         _significance_line(validation),
         *_probability_lines(validation),
@@ -49,6 +50,19 @@ def describe_periods(validation: Validation) -> tuple[SummaryLine, ...]:
             f"majority class {period.majority_rate:.2%}; {period.rows:,} rows",
         )
         for period in validation.over_time
+    )
+
+
+def describe_symbols(validation: Validation) -> tuple[SummaryLine, ...]:
+    """Return a line for each symbol: its accuracy, and its own majority and base rate."""
+    return tuple(
+        SummaryLine(
+            found.symbol,
+            f"{found.accuracy.value:.2%} ({_percents(found.accuracy.interval)})",
+            f"majority class {found.majority_rate:.2%}; log-loss {found.log_loss:.5f}, gain "
+            f"{_signed(found.log_loss_gain, 5)}; {found.rows:,} rows",
+        )
+        for found in validation.by_symbol
     )
 
 

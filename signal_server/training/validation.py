@@ -14,6 +14,7 @@ from signal_server.training.bootstrap import (
     independent_rows,
     time_blocks,
 )
+from signal_server.training.by_symbol import SymbolResult, results_by_symbol
 from signal_server.training.calibration_choice import Candidate
 from signal_server.training.confidence import ConfidenceBin, confidence_bins, top_tenth
 from signal_server.training.evaluation import Evaluation, Rival
@@ -109,6 +110,7 @@ class Validation:
     finding: Finding
     verdict: Verdict
     sentence: str
+    by_symbol: tuple[SymbolResult, ...] = ()
 
     @property
     def log_loss_gain(self) -> float:
@@ -152,6 +154,7 @@ def validate(evaluation: Evaluation) -> Validation:
         finding=finding,
         verdict=judge(finding, confident),
         sentence=sentence(finding, overall, direction, confident) + say_worth(worth, costs_bps),
+        by_symbol=results_by_symbol(evaluation, scores.resampling),
     )
 
 

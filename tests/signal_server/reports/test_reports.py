@@ -95,7 +95,7 @@ def test_the_page_is_whole_and_needs_no_other_file(files):
     parser = Balanced()
     parser.feed(page)
     assert parser.open == []
-    assert page.count("<svg") == 7
+    assert page.count("<svg") == 8
     links = re.findall(r'(?:src|href)="([^"#]+)"', page)
     assert [one for one in links if not one.startswith("#")] == []
     assert "<script" not in page
