@@ -29,13 +29,17 @@ def purge(subject: Subject, market: Market) -> tuple[str, ...]:
     """Cut the market's rows into parts, and look at what each part may know.
 
     Parts follow each other in time and share no row; each label of a part is known before the next
-    part begins; the dataset is in time order and says itself when each label is known.
+    part begins. The same holds for the folds of tuning, of which none reaches into calibration.
     """
     dataset = subject.dataset(market.bars)
     if not dataset.time.is_monotonic_increasing:
         return ("the rows are not in time order",)
-    parts = subject.parts(dataset).parts
-    return tuple(text for pair in pairwise(parts) for text in _overlap(dataset, *pair))
+    split = subject.parts(dataset)
+    pairs = [*pairwise(split.parts)]
+    for fold in subject.folds(dataset, subject.spec.training):
+        learned, judged = replace(fold.learn, name="learned"), replace(fold.judge, name="judged")
+        pairs += [(learned, judged), (judged, split.calibration)]
+    return tuple(text for pair in pairs for text in _overlap(dataset, *pair))
 
 
 def walk_forward(subject: Subject, market: Market) -> tuple[str, ...]:

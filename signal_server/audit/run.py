@@ -83,7 +83,7 @@ CHECKS = (
     ),
     Check(
         "purge",
-        "each part's labels are known before the next part begins",
+        "each part's labels are known before the next begins, in tuning's folds too",
         purge,
     ),
     Check(

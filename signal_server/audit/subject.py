@@ -27,6 +27,7 @@ from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset
 from signal_server.training.model import logits, open_booster
 from signal_server.training.splits import Schedule, Split, Step, split_by_time, walk_steps
 from signal_server.training.train import TrainingSpec, dataset_spec, fit_model
+from signal_server.training.tuning import Fold, folds_of
 
 Frames = Mapping[str, pd.DataFrame]
 """Bar frames by symbol."""
@@ -36,6 +37,7 @@ Labelling = Callable[[pd.DataFrame, LabelConfig, int], pd.DataFrame]
 Building = Callable[[Frames, DatasetSpec], Dataset]
 Splitting = Callable[[pd.DatetimeIndex, pd.DatetimeIndex, TrainingConfig], Split]
 Stepping = Callable[[pd.DatetimeIndex, pd.DatetimeIndex, Schedule, TrainingConfig], Iterable[Step]]
+Folding = Callable[[Dataset, TrainingConfig], Iterable[Fold]]
 
 
 class LiveEngine(Protocol):
@@ -98,6 +100,7 @@ class Subject:
     build: Building = _build
     split: Splitting = split_by_time
     steps: Stepping = walk_steps
+    folds: Folding = folds_of
     learn: Learning = _learn
 
     @property

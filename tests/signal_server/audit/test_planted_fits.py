@@ -14,6 +14,7 @@ from signal_server.core.config import LabelConfig, TrainingConfig
 from signal_server.training.dataset import Dataset, DatasetSpec
 from signal_server.training.splits import Part, Schedule, Split, Step, split_by_time, walk_steps
 from signal_server.training.train import TrainingSpec
+from signal_server.training.tuning import Fold, folds_of
 
 Findings = Callable[..., tuple[str, ...]]
 
@@ -85,6 +86,24 @@ def test_parts_that_overlap_are_found(
     product: Subject, findings_of: Findings, market: Market, split: Callable[..., Split]
 ) -> None:
     assert findings_of("purge", replace(product, split=split), market)
+
+
+def folds_without_a_purge(dataset: Dataset, training: TrainingConfig) -> tuple[Fold, ...]:
+    return folds_of(replace(dataset, known_at=dataset.time), training)
+
+
+def folds_of_all_rows(dataset: Dataset, training: TrainingConfig) -> tuple[Fold, ...]:
+    less = training.overridden({"calibration_share": 0.01, "test_share": 0.01})
+    return folds_of(dataset, less)
+
+
+@pytest.mark.parametrize(
+    "folds", [folds_without_a_purge, folds_of_all_rows], ids=lambda folds: folds.__name__
+)
+def test_folds_of_tuning_that_overlap_are_found(
+    product: Subject, findings_of: Findings, market: Market, folds: Callable[..., tuple[Fold, ...]]
+) -> None:
+    assert findings_of("purge", replace(product, folds=folds), market)
 
 
 def test_rows_out_of_time_order_are_found(
