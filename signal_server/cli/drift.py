@@ -65,7 +65,7 @@ def _reports(settings: "Settings", name: str) -> "list[tuple[str, DriftReport]]"
     reports = []
     with Journal.open_existing(settings.trade_log) as journal:
         for part, version in [(CHAMPION, registry.champion(name)), *challengers]:
-            seen = watched(registry, registry.manifest(name, version))
+            seen = watched(registry, (name, version), settings.bar_seconds)
             report = drift_report(journal, seen, settings.serving.drift, utc_now())
             reports.append((part, report))
     return reports

@@ -4,11 +4,11 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,13 +17,16 @@ from signal_server.core.clock import utc_now
 
 if TYPE_CHECKING:
     from signal_server.core.config import Settings
+    from signal_server.journal.evidence import Version
     from signal_server.journal.health import Metric
     from signal_server.journal.journal import Journal
     from signal_server.serving.drift import DriftMonitor
     from signal_server.serving.engine import Engine
     from signal_server.serving.hub import Hub
+    from signal_server.serving.model_health import Drift, HealthWatch
     from signal_server.serving.server import SignalServer
     from signal_server.serving.service import Serving
+    from signal_server.serving.succession import Succession
     from signal_server.serving.trading import TradingService
     from signal_server.training.artifact import Model
 
@@ -90,15 +93,22 @@ class _Process:
             hub = Hub(valid_signals(reads, utc_now()))
             engine = self._engine(predictions, hub)
             signals = SignalService(self._serving(engine, hub, reads))
-            drift = self._drift()
+            succession, drift = self._succession(engine), self._drift(engine)
+            health = self._health(
+                engine, reads, lambda model: succession.told_with(drift.say(model))
+            )
             async with running(
                 f"{serving.host}:{serving.port}",
                 signals,
-                self._trading((trades, lists, reads), drift),
+                self._trading(trades, lists, health),
                 lambda: hub.close("the server is stopping"),
             ) as server:
                 self._announce(server, ready_file)
-                await self._work(engine, server, drift, stop)
+                watches = {
+                    "the drift monitor": drift.run(),
+                    "the succession of models": succession.run(),
+                }
+                await self._work(engine, server, watches, stop)
 
     def _engine(self, journal: "Journal", hub: "Hub") -> "Engine":
         from signal_server.cli.serving_parts import served_model, stored_bars
@@ -125,43 +135,59 @@ class _Process:
             hub=hub,
             journal=journal,
             refusals=engine.activity.refusals,
-            models=lambda: list_models(self._registry, self._model.manifest),
+            models=lambda: list_models(self._registry, engine.champion.identity),
             heartbeat_s=self._settings.serving.heartbeat_s,
             clock=utc_now,
             bar_seconds=self._settings.bar_seconds,
         )
 
     def _trading(
-        self, journals: "tuple[Journal, Journal, Journal]", drift: "DriftMonitor"
+        self, trades: "Journal", lists: "Journal", health: "HealthWatch"
     ) -> "TradingService":
-        from signal_server.serving.model_health import HealthWatch
         from signal_server.serving.trading import Desk, TradingService
 
-        trades, lists, reads = journals
-        manifest, serving = self._model.manifest, self._settings.serving
-        model = (manifest.id, manifest.version)
-        health = HealthWatch(
-            reads, lambda: model, serving.accuracy_outcomes, lambda: drift.say(model)
-        )
-        return TradingService(Desk(trades, utc_now, health, serving.heartbeat_s, lists))
+        heartbeat_s = self._settings.serving.heartbeat_s
+        return TradingService(Desk(trades, utc_now, health, heartbeat_s, lists))
 
-    def _drift(self) -> "DriftMonitor":
+    def _health(
+        self, engine: "Engine", journal: "Journal", say: "Callable[[Version], Drift]"
+    ) -> "HealthWatch":
+        from signal_server.serving.model_health import HealthWatch
+
+        return HealthWatch(
+            journal,
+            lambda: engine.champion.identity,
+            self._settings.serving.accuracy_outcomes,
+            lambda: say(engine.champion.identity),
+        )
+
+    def _drift(self, engine: "Engine") -> "DriftMonitor":
         from signal_server.cli.serving_parts import watched
         from signal_server.serving.drift import DriftMonitor
 
         settings = self._settings
         return DriftMonitor(
             settings.trade_log,
-            lambda: watched(self._registry, self._model.manifest),
+            lambda: watched(self._registry, engine.champion.identity, settings.bar_seconds),
             settings.serving.drift,
             utc_now,
+        )
+
+    def _succession(self, engine: "Engine") -> "Succession":
+        from signal_server.cli.serving_parts import open_version, posts
+        from signal_server.serving.succession import Succession
+
+        return Succession(
+            engine,
+            lambda: posts(self._registry, self._settings),
+            lambda version: open_version(self._registry, self._settings, version),
         )
 
     async def _work(
         self,
         engine: "Engine",
         server: "SignalServer",
-        drift: "DriftMonitor",
+        watches: "dict[str, Coroutine[Any, Any, None]]",
         stop: asyncio.Event,
     ) -> None:
         from signal_server.market.live import LiveBars
@@ -189,7 +215,7 @@ class _Process:
             "the live loop": engine.run(live.batches()),
             "bookkeeping": books.run(),
             "the freshness watch": watch.run(),
-            "the drift monitor": drift.run(),
+            **watches,
         }
         await supervise(tasks, stop)
         await books.once()

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 from signal_server.core.config import Settings
 from signal_server.core.errors import ModelError, NoHistoryError
+from signal_server.journal.evidence import Version
 from signal_server.market.store import BarStore
 from signal_server.serving.drift import Watched
 from signal_server.serving.history import SPARE_BARS
 from signal_server.serving.served import ServedModel
+from signal_server.serving.succession import Posts
 from signal_server.serving.wire import to_timestamp
 from signal_server.training.artifact import Manifest, Model
 from signal_server.training.registry import ModelRegistry
@@ -25,8 +27,20 @@ SPARSE = 3
 
 
 def open_model(registry: ModelRegistry, settings: Settings) -> Model:
-    """Open the profile's model; raise `ModelError` naming why it cannot be served here."""
-    model = registry.load(settings.serving.profile)
+    """Open the champion of the served profile, or the newest one before it that can be served.
+
+    Raises the champion's `ModelError` when there is none.
+    """
+    found = registry.load_last_good(
+        settings.serving.profile, lambda model: check_servable(model, settings)
+    )
+    for problem in found.passed_over:
+        logger.error("passed over: %s", problem)
+    return found.model
+
+
+def check_servable(model: Model, settings: Settings) -> None:
+    """Raise `ModelError` naming why a model cannot be served here."""
     model.check_schema()
     model.check_bar_seconds(settings.bar_seconds)
     manifest = model.manifest
@@ -43,7 +57,21 @@ def open_model(registry: ModelRegistry, settings: Settings) -> Model:
             f"{title} was not trained on {', '.join(strangers)}; "
             "train it again with them, or take them out of symbols"
         )
-    return model
+
+
+def open_version(registry: ModelRegistry, settings: Settings, version: str) -> ServedModel:
+    """Open a version of the served profile; raise `ModelError` naming why it cannot be served."""
+    model = registry.load(settings.serving.profile, version)
+    check_servable(model, settings)
+    return served_model(model)
+
+
+def posts(registry: ModelRegistry, settings: Settings) -> Posts:
+    """Return the champion and the challengers of the served profile."""
+    aliases = registry.aliases(settings.serving.profile)
+    if aliases.champion is None:
+        raise ModelError(f"{settings.serving.profile} has no champion; promote a version")
+    return Posts(aliases.champion, aliases.challengers)
 
 
 def served_model(model: Model) -> ServedModel:
@@ -76,25 +104,25 @@ def stored_bars(store: BarStore, symbol: str, bars: int) -> "pd.DataFrame":
     return store.read(symbol, start=last - stretch)
 
 
-def watched(registry: ModelRegistry, manifest: Manifest) -> Watched:
+def watched(registry: ModelRegistry, model: Version, bar_seconds: int) -> Watched:
     """Return what a drift monitor compares a version's live rows with.
 
     A version without a readable reference is watched by its outcomes alone.
     """
     try:
-        reference = registry.reference(manifest.id, manifest.version)
+        reference = registry.reference(*model)
     except ModelError as error:
         logger.warning("drift of inputs cannot be told: %s", error)
         reference = None
-    return Watched((manifest.id, manifest.version), reference, manifest.bar_seconds)
+    return Watched(model, reference, bar_seconds)
 
 
-def list_models(registry: ModelRegistry, serving: Manifest) -> list[pb.Model]:
+def list_models(registry: ModelRegistry, serving: Version) -> list[pb.Model]:
     """Return all registered models as the contract has them; `serving` is marked."""
     return [_model(manifest, serving) for manifest in registry.list()]
 
 
-def _model(manifest: Manifest, serving: Manifest) -> pb.Model:
+def _model(manifest: Manifest, serving: Version) -> pb.Model:
     return pb.Model(
         id=manifest.id,
         version=manifest.version,
@@ -106,5 +134,5 @@ def _model(manifest: Manifest, serving: Manifest) -> pb.Model:
         trained_at=to_timestamp(manifest.created_at),
         test_accuracy=manifest.validation.accuracy,
         majority_rate=manifest.validation.majority_rate,
-        serving=(manifest.id, manifest.version) == (serving.id, serving.version),
+        serving=(manifest.id, manifest.version) == serving,
     )

@@ -21,6 +21,7 @@ from signal_server.serving.hub import Hub
 from signal_server.serving.latency import Durations
 from signal_server.serving.lineup import Lineup
 from signal_server.serving.predictor import Made, Refusal, RefusalReason
+from signal_server.serving.served import ServedModel
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,16 @@ class Engine:
         self._latency = Durations("bar_to_signal")
         self._turn = asyncio.Lock()
         self.activity = Activity()
+
+    @property
+    def champion(self) -> ServedModel:
+        """The model whose predictions are published."""
+        return self._lineup.champion
+
+    @property
+    def models(self) -> list[ServedModel]:
+        """The champion and its challengers."""
+        return [self._lineup.champion, *self._lineup.challengers]
 
     async def run(self, batches: AsyncIterator[Sequence[LiveBar]]) -> None:
         """Take bars until the stream ends; its errors pass through."""

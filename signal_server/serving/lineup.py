@@ -117,6 +117,8 @@ class Lineup:
                 except SignalServerError as error:
                     problems[model.version] = str(error)
         self._champion = opened.get(champion.version, self._champion)
+        # In shadow it may have waited longer for its leaders.
+        self._champion.catch_up()
         playing = [opened[one.version] for one in challengers if one.version in opened]
         self._challengers = [one for one in playing if one is not self._champion]
         return problems

@@ -93,6 +93,13 @@ class Predictor:
             self._live.reopen(symbol, self._history.frame(symbol))
             self._last[symbol] = self._history.last_close(symbol)
 
+    def catch_up(self) -> None:
+        """Begin those symbols again whose newest bar it has not been shown."""
+        behind = [
+            name for name, last in self._last.items() if last != self._history.last_close(name)
+        ]
+        self.reopen(behind)
+
     def predict(self, lives: Sequence[LiveBar]) -> list[Made]:
         """Take bars that the history has, and predict from them; the results are in their order.
 

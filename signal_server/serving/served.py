@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from signal_server.core.config import LabelConfig
 from signal_server.core.domain import Direction
 from signal_server.features.catalogue import leaders_of, warmup_bars
+from signal_server.journal.evidence import Version
 from signal_server.serving.history import VOLATILITY_BARS
 
 
@@ -29,6 +30,11 @@ class ServedModel:
     names: tuple[str, ...]
     classes: tuple[Direction, ...]
     predict: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+
+    @property
+    def identity(self) -> Version:
+        """Its id and version."""
+        return self.id, self.version
 
     @property
     def history_bars(self) -> int:

@@ -157,12 +157,18 @@ class World:
         await self.engine.take([Live(each, self.clock.now) for each in arrived])
 
 
-def make_world(path: Path, hub: Hub | None = None, clock: HandClock | None = None) -> World:
+def make_world(
+    path: Path,
+    hub: Hub | None = None,
+    clock: HandClock | None = None,
+    stored_bars: int = 100,
+    **changes: object,
+) -> World:
     clock = clock or HandClock()
     journal = Journal.open(path)
     hub = hub or Hub(valid_signals(journal, clock.now))
-    history = {symbol: bars(100) for symbol in SYMBOLS}
-    lineup = Lineup(model(), stage(clock, history))
+    history = {symbol: bars(stored_bars) for symbol in SYMBOLS}
+    lineup = Lineup(model(**changes), stage(clock, history))
     return World(journal, clock, hub, Engine(lineup, journal, hub, clock))
 
 
