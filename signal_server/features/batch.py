@@ -124,6 +124,11 @@ class BatchIndicators(Indicators):
         return self._positions[symbol]
 
 
+def keep_freed_memory() -> None:
+    """Free a large piece of memory, after which glibc keeps what is freed."""
+    np.empty(_KEPT_BYTES, dtype=np.uint8)
+
+
 def compute_columns(
     features: Sequence["Feature"], bars: BarArrays, leaders: Mapping[str, BarArrays]
 ) -> Array:
@@ -131,7 +136,7 @@ def compute_columns(
 
     Bars are taken in blocks, each begun with the longest warm-up, which changes no value.
     """
-    np.empty(_KEPT_BYTES, dtype=np.uint8)
+    keep_freed_memory()
     columns = np.empty((len(features), len(bars)))
     warmup = max((feature.warmup_bars for feature in features), default=1)
     step = max(BLOCK_BARS, _WARMUPS_PER_BLOCK * warmup)

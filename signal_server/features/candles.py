@@ -31,7 +31,9 @@ class BarArrays:
     def of(cls, frame: pd.DataFrame) -> Self:
         """Take a bar frame."""
         closes = pd.DatetimeIndex(frame.index).as_unit("s").asi8
-        columns = {name: frame[name].to_numpy(dtype=np.float64) for name in BAR_ARRAYS}
+        values = frame.to_numpy(dtype=np.float64)
+        places = {name: place for place, name in enumerate(frame.columns)}
+        columns = {name: np.ascontiguousarray(values[:, places[name]]) for name in BAR_ARRAYS}
         return cls(np.asarray(closes, dtype=np.int64), columns)
 
     def __len__(self) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from signal_server.core.domain import Bar
 from signal_server.core.errors import MarketDataError, NoHistoryError, UnknownSymbolError
-from signal_server.features.batch import BatchIndicators
+from signal_server.features.batch import BatchIndicators, keep_freed_memory
 from signal_server.features.candles import BAR_ARRAYS, BarArrays
 from signal_server.features.catalogue import find_features, leaders_of, warmup_bars
 from signal_server.features.demand import Demands
@@ -55,6 +55,7 @@ class LiveFeatures:
 
         A symbol that closed before its leader has NaN for it until its next bar.
         """
+        keep_freed_memory()
         for symbol, frame in history.items():
             self._fill(self._row(symbol), frame)
         self._refresh()
@@ -97,9 +98,10 @@ class LiveFeatures:
 
     def _fill(self, row: int, frame: pd.DataFrame) -> None:
         history = BatchIndicators(BarArrays.of(frame.iloc[-self._warmup :]))
-        for candles in self._candles:
-            candles.fill(row, history)
-        self._newest.fill(row, history)
+        with np.errstate(all="ignore"):
+            for candles in self._candles:
+                candles.fill(row, history)
+            self._newest.fill(row, history)
 
     def _refresh(self) -> None:
         for candles in self._candles:

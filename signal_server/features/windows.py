@@ -26,9 +26,11 @@ def before(values: Array, bars: int) -> Array:
 
 
 def ratio(numerator: Array, denominator: Array, neutral: float) -> Array:
-    """Divide; where the denominator is 0 the value is `neutral`, and NaN stays NaN."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotient: Array = numerator / denominator
+    """Divide; where the denominator is 0 the value is `neutral`, and NaN stays NaN.
+
+    numpy warns of such a division; the engines keep it silent.
+    """
+    quotient: Array = numerator / denominator
     idle = denominator == 0
     if idle.any():
         quotient[idle] = np.where(np.isnan(numerator[idle]), np.nan, neutral)

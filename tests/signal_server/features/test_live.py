@@ -36,21 +36,19 @@ def frames_of(bars: int = BARS, **others: pd.DataFrame) -> dict[str, pd.DataFram
 
 def bars_after(frames: Frames, after: pd.Timestamp) -> Iterator[tuple[pd.Timestamp, list[Bar]]]:
     """Yield each close after `after`, and the bars that have it."""
-    new = {symbol: frame.loc[frame.index > after] for symbol, frame in frames.items()}
-    at = {symbol: 0 for symbol in new}
-    for close in sorted({close for frame in new.values() for close in frame.index}):
-        bars = []
-        for symbol, frame in new.items():
-            if at[symbol] < len(frame) and frame.index[at[symbol]] == close:
-                bars.append(bar_of(symbol, frame, at[symbol]))
-                at[symbol] += 1
-        yield close, bars
+    moments: dict[pd.Timestamp, list[Bar]] = {}
+    for symbol, frame in frames.items():
+        new = frame.loc[frame.index > after]
+        for close, values in zip(new.index, new[list(BAR_COLUMNS)].to_numpy(), strict=True):
+            bar = Bar(symbol, close.to_pydatetime(), *values.tolist())
+            moments.setdefault(close, []).append(bar)
+    yield from sorted(moments.items())
 
 
 def bar_of(symbol: str, frame: pd.DataFrame, row: int) -> Bar:
     """Return one row of a bar frame as a bar."""
-    values = frame[list(BAR_COLUMNS)].to_numpy()[row]
-    return Bar(symbol, frame.index[row].to_pydatetime(), *(float(value) for value in values))
+    values = frame[list(BAR_COLUMNS)].iloc[row].tolist()
+    return Bar(symbol, frame.index[row].to_pydatetime(), *values)
 
 
 def newest_of_batch(frames: Frames, names: Sequence[str]) -> tuple[Array, Array]:
@@ -137,9 +135,9 @@ def test_a_leader_that_is_ahead_is_seen_as_it_was() -> None:
 
 @pytest.mark.parametrize("begun", [0, 1, 30, 700])
 def test_a_late_starter_has_its_features_once_it_is_warm(begun: int) -> None:
-    whole = random_bars(3_000, seed=4)
-    frames = {"A-USD": whole, "B-USD": random_bars(3_000, seed=6).iloc[1_500 - begun :]}
-    live = play(frames, SHORT, whole.index[1_500], every=499)
+    whole = random_bars(2_500, seed=4)
+    frames = {"A-USD": whole, "B-USD": random_bars(2_500, seed=6).iloc[1_000 - begun :]}
+    live = play(frames, SHORT, whole.index[1_000], every=499)
     assert np.isfinite(live.rows(["A-USD", "B-USD"])).all()
 
 
@@ -152,10 +150,10 @@ def test_minutes_without_trades_are_bars_too() -> None:
 
 
 def test_a_storm_leaves_nothing_behind() -> None:
-    stormy = random_bars(3_000, seed=4)
+    stormy = random_bars(2_000, seed=4)
     stormy.loc[stormy.index[1_400], "high"] *= 100
     stormy.loc[stormy.index[1_500], "volume"] *= 1e9
-    play({"A-USD": stormy}, SHORT, stormy.index[1_300], every=97)
+    play({"A-USD": stormy}, SHORT, stormy.index[1_350], every=97)
 
 
 def test_tiny_prices_are_kept_up() -> None:
@@ -235,15 +233,15 @@ def test_real_minutes_of_kraken_without_trades_are_kept_up() -> None:
     # In place of leaders: markets whose holes lie elsewhere.
     frames = {"A-USD": kraken, "BTC-USD": kraken.iloc[::2], "ETH-USD": kraken.iloc[1::3]}
     names = [name for name in EVERY if name not in POOLED] + list(POOLED)
-    play(frames, names, kraken.index[12_000], every=250)
+    play(frames, names, kraken.index[12_500], every=125)
 
 
 def test_real_months_apart_are_kept_up() -> None:
     frame = real_before("FILUSDT-perp.parquet", "2025-03-31", 300_000)
     steps = np.diff(frame.index.asi8)
     hole = int(np.flatnonzero(steps == steps.max())[-1])
-    near = frame.iloc[hole - 2_000 : hole + 2_000]
-    play({"A-USD": near}, SHORT, near.index[1_900], every=375)
+    near = frame.iloc[hole - 1_600 : hole + 1_000]
+    play({"A-USD": near}, SHORT, near.index[1_500], every=275)
 
 
 def test_what_is_kept_does_not_depend_on_how_much_history_was_given() -> None:
