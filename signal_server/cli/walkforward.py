@@ -51,8 +51,6 @@ def command(  # noqa: PLR0913 (one parameter an option)
     """
     from signal_server.cli.screen import make_console
     from signal_server.cli.training_parts import bars_for, spec_of, specs_of_models
-    from signal_server.reports.report_folder import write_report
-    from signal_server.reports.walk_report import walk_report
     from signal_server.training.walkforward import Pace, warm_up
 
     common = spec_of(session, profile, symbols)
@@ -66,10 +64,16 @@ def command(  # noqa: PLR0913 (one parameter an option)
         result, folder = _walk(bars, spec, (pace, start), root)
         console.print(_table(result))
         console.print(result.validation.sentence)
-        name = f"walk-forward-{result.profile_name}-{folder.name}"
-        page = write_report(session.settings.reports_dir / name, walk_report(result))
         console.print(f"Forecasts and results are in {folder}.")
-        console.print(f"Report: {page / 'index.html'}")
+        console.print(f"Report: {_write_page(session, result, folder.name)}")
+
+
+def _write_page(session: Session, result: "WalkForward", key: str) -> Path:
+    from signal_server.reports.report_folder import write_report
+    from signal_server.reports.walk_report import walk_report
+
+    folder = session.settings.reports_dir / f"walk-forward-{result.profile_name}-{key}"
+    return write_report(folder, walk_report(result)) / "index.html"
 
 
 def _walk(

@@ -40,6 +40,8 @@ def test_a_walk_prints_its_table_and_keeps_its_forecasts(stored, tmp_path, capsy
     assert "majority class" in printed
     assert "PIVOT: " in printed or "OPTIMISE AND RETRY: " in printed
     assert len(list((tmp_path / "data/walkforward").glob("trend-10m/*/forecasts.parquet"))) == 1
+    pages = (tmp_path / "data/reports").glob("walk-forward-trend-10m-*/index.html")
+    assert len(list(pages)) == 1
 
 
 def test_a_walk_from_a_date_reads_its_window_before_it(stored, capsys):
