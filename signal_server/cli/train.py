@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from signal_server.training.artifact import Manifest
 
+SHOWN_FEATURES = 5
+
 
 @click.command(name="train")
 @click.option("--profile", help="Profile of the settings; serving.profile by default.")
@@ -70,6 +72,7 @@ def _table(manifest: "Manifest") -> "Table":
         table.add_row(
             "served booster", f"fitted again on {rows}", f"{manifest.served_rounds} rounds"
         )
+    table.add_row("moved most by", ", ".join(list(manifest.shap_means)[:SHOWN_FEATURES]))
     table.add_section()
     for line in describe(manifest.validation):
         table.add_row(line.what, line.value, line.beside)
