@@ -17,7 +17,7 @@ from signal_server.features.windows import Array, Ladder, before, rolling_deviat
 if TYPE_CHECKING:
     from signal_server.features.feature import Feature
 
-BLOCK_BARS = 16_384
+BLOCK_BARS = 32_768
 """How many bars are computed at once: few enough to stay in the processor's cache."""
 
 _WARMUPS_PER_BLOCK = 4

@@ -219,6 +219,28 @@ def test_the_longest_warm_up_of_the_pooled_set_is_seven_days_of_minutes_and_a_ba
     assert warmup_bars(feature_names("pooled", trade_counts=True)) == 10_081
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        feature_names("indicators", trade_counts=True),
+        feature_names("all", trade_counts=True),
+        ("btc_scaled_return_5", "relative_return_60", "close_z_20_5m", "day_sin"),
+    ],
+    ids=["indicators", "all", "leaders and candles"],
+)
+def test_blocks_change_no_value(
+    names: tuple[str, ...], bars: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gappy = {symbol: frame.drop(frame.index[500::7]) for symbol, frame in LEADERS.items()}
+    whole = compute_features(bars, names, gappy)
+    monkeypatch.setattr("signal_server.features.batch.BLOCK_BARS", 1)
+    blocks = compute_features(bars, names, gappy)
+    for name in names:
+        one, other = whole[name].dropna(), blocks[name].dropna()
+        assert one.index.equals(other.index)
+        assert_close(one, other, 1e-9, float(one.std()))
+
+
 def test_a_leader_that_is_not_given_is_named(bars: pd.DataFrame) -> None:
     with pytest.raises(NoHistoryError, match="BTC-USD"):
         compute_features(bars, ["relative_return_5"])
