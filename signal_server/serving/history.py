@@ -112,13 +112,16 @@ class BarHistory:
             return f"{len(closes)} of {bars} bars of history; backfill, or wait"
         return self._hole(closes, bars) or self._hole(closes, min(bars, RECENT_BARS))
 
-    def volatility(self, symbol: str, until: datetime) -> float:
-        """Return the standard deviation of the last 60 one-bar log returns; NaN before."""
-        tail = self._tails[symbol]
-        prices = tail.prices[: tail.count(until)][-VOLATILITY_BARS - 1 :]
-        if len(prices) <= VOLATILITY_BARS:
-            return float("nan")
-        return float(np.diff(np.log(prices)).std(ddof=1))
+    def volatilities(self, symbols: Sequence[str], until: datetime) -> NDArray[np.float64]:
+        """Return each standard deviation of the last 60 one-bar log returns; NaN before."""
+        prices = np.full((len(symbols), VOLATILITY_BARS + 1), np.nan)
+        for row, symbol in zip(prices, symbols, strict=True):
+            tail = self._tails[symbol]
+            count = tail.count(until)
+            if count > VOLATILITY_BARS:
+                row[:] = tail.prices[count - VOLATILITY_BARS - 1 : count]
+        found: NDArray[np.float64] = np.diff(np.log(prices)).std(axis=1, ddof=1)
+        return found
 
     def _hole(self, closes: NDArray[np.int64], count: int) -> str:
         missing = int(closes[-1] - closes[-count]) // self._bar_seconds + 1 - count
@@ -152,7 +155,10 @@ class _Tail:
 
     def count(self, until: datetime) -> int:
         """Return how many closed by then."""
-        return int(self.closes.searchsorted(int(until.timestamp()), side="right"))
+        second = int(until.timestamp())
+        if self._end > self._start and self._closes[self._end - 1] == second:
+            return self._end - self._start
+        return int(self.closes.searchsorted(second, side="right"))
 
     def frame(self) -> pd.DataFrame:
         """Return a bar frame of them."""

@@ -114,10 +114,11 @@ class Predictor:
     def _predict_moment(self, lives: Sequence[LiveBar]) -> list[Made]:
         self._learn(lives)
         rows = self._live.rows([live.bar.symbol for live in lives])
-        unled = self._problem_of_leaders(lives[0].bar.close_time)
+        problem = self._problem_of_leaders(lives[0].bar.close_time)
+        infinite: list[bool] = np.isinf(rows).any(axis=1).tolist()
         refusals = [
-            self._refuse_bar(live) or self._refuse_row(live, row, unled)
-            for live, row in zip(lives, rows, strict=True)
+            self._refuse_bar(live) or self._refuse_row(live, row, bad, problem)
+            for live, row, bad in zip(lives, rows, infinite, strict=True)
         ]
         fit = [place for place, refusal in enumerate(refusals) if refusal is None]
         made = iter(self._predict_rows([lives[place] for place in fit], rows[fit]) if fit else [])
@@ -152,12 +153,14 @@ class Predictor:
         problem = self._history.problem(bar.symbol, self._bars, bar.close_time)
         return self._refuse(live, RefusalReason.HISTORY, problem) if problem else None
 
-    def _refuse_row(self, live: LiveBar, row: Floats, unled: str) -> Refusal | None:
-        if unled:
-            return self._refuse(live, RefusalReason.NO_LEADER, unled)
-        infinite = [self.model.names[at] for at in np.flatnonzero(np.isinf(row))]
+    def _refuse_row(
+        self, live: LiveBar, row: Floats, infinite: bool, problem: str
+    ) -> Refusal | None:
+        if problem:
+            return self._refuse(live, RefusalReason.NO_LEADER, problem)
         if infinite:
-            return self._refuse(live, RefusalReason.INFINITE, ", ".join(infinite))
+            named = [self.model.names[at] for at in np.flatnonzero(np.isinf(row))]
+            return self._refuse(live, RefusalReason.INFINITE, ", ".join(named))
         return None
 
     def _problem_of_leaders(self, close: datetime) -> str:
@@ -169,28 +172,41 @@ class Predictor:
         return ""
 
     def _predict_rows(self, lives: Sequence[LiveBar], rows: Floats) -> list[Made]:
+        """Predict from bars of one close."""
         try:
             shares = self.model.predict(rows.astype(np.float32))
         except ModelError as error:
             return [self._refuse(live, RefusalReason.MODEL_OUTPUT, str(error)) for live in lives]
+        symbols = [live.bar.symbol for live in lives]
+        spreads = self._history.volatilities(symbols, lives[0].bar.close_time)
+        found = zip(
+            lives,
+            rows.tolist(),
+            shares.tolist(),
+            spreads.tolist(),
+            _are_probabilities(shares),
+            strict=True,
+        )
         return [
-            self._made(live, row, share)
-            for live, row, share in zip(lives, rows, shares, strict=True)
+            self._prediction(row, self._signal(live, share, spread))
+            if sound
+            else self._refuse_output(live, share)
+            for live, row, share, spread, sound in found
         ]
 
-    def _made(self, live: LiveBar, row: Floats, shares: Floats) -> Made:
-        if not _are_probabilities(shares):
-            detail = f"its output {shares.tolist()} is no set of probabilities; train it again"
-            return self._refuse(live, RefusalReason.MODEL_OUTPUT, detail)
-        signal = self._signal(live, shares)
+    def _refuse_output(self, live: LiveBar, share: list[float]) -> Refusal:
+        detail = f"its output {share} is no set of probabilities; train it again"
+        return self._refuse(live, RefusalReason.MODEL_OUTPUT, detail)
+
+    def _prediction(self, row: list[float], signal: Signal) -> Prediction:
         label = self.model.label
         threshold = float(threshold_bps(label, signal.volatility, self.model.bar_seconds))
-        features = dict(zip(self.model.names, row.tolist(), strict=True))
+        features = dict(zip(self.model.names, row, strict=True))
         return Prediction(signal, features, threshold, label.barriers)
 
-    def _signal(self, live: LiveBar, shares: Floats) -> Signal:
+    def _signal(self, live: LiveBar, share: list[float], volatility_per_bar: float) -> Signal:
         model, bar = self.model, live.bar
-        probabilities = dict(zip(model.classes, shares.tolist(), strict=True))
+        probabilities = dict(zip(model.classes, share, strict=True))
         direction = max(probabilities, key=probabilities.__getitem__)
         return Signal(
             id=0,
@@ -205,7 +221,7 @@ class Predictor:
             direction=direction,
             confidence=probabilities[direction],
             reference_price=bar.close,
-            volatility=self._history.volatility(bar.symbol, bar.close_time),
+            volatility=volatility_per_bar,
             schema_hash=model.schema_hash,
             bar_received_at=live.received_at,
         )
@@ -220,6 +236,7 @@ def _moments(lives: Sequence[LiveBar]) -> Iterator[list[int]]:
         yield places[close]
 
 
-def _are_probabilities(shares: Floats) -> bool:
-    within = bool(((shares >= 0) & (shares <= 1)).all())
-    return within and abs(float(shares.sum()) - 1) <= _SUM_TOLERANCE
+def _are_probabilities(shares: Floats) -> list[bool]:
+    within = ((shares >= 0) & (shares <= 1)).all(axis=1)
+    sound: list[bool] = (within & (np.abs(shares.sum(axis=1) - 1) <= _SUM_TOLERANCE)).tolist()
+    return sound

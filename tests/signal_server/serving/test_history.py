@@ -62,14 +62,14 @@ def test_history_grows_backwards_for_a_model_that_needs_more() -> None:
 
 def test_what_is_asked_of_an_earlier_bar_does_not_see_later_ones() -> None:
     known = BarHistory({SYMBOL: bars(100)}, 61, 60)
-    before = known.volatility(SYMBOL, NOON)
+    before = known.volatilities([SYMBOL], NOON)[0]
     known.take(coming([1, 50]))
-    assert known.volatility(SYMBOL, NOON) == before
+    assert known.volatilities([SYMBOL], NOON)[0] == before
     assert known.problem(SYMBOL, 61, minute(1)) == ""
     assert known.problem(SYMBOL, 61, minute(50)).startswith("48 bars are missing")
 
 
 def test_volatility_of_a_constant_price_is_exactly_zero() -> None:
     flat = bars(100).assign(close=3.3)
-    assert BarHistory({SYMBOL: flat}, 61, 60).volatility(SYMBOL, NOON) == 0.0
-    assert np.isnan(BarHistory({SYMBOL: flat[:60]}, 61, 60).volatility(SYMBOL, NOON))
+    assert BarHistory({SYMBOL: flat}, 61, 60).volatilities([SYMBOL], NOON)[0] == 0.0
+    assert np.isnan(BarHistory({SYMBOL: flat[:60]}, 61, 60).volatilities([SYMBOL], NOON)[0])
