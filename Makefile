@@ -74,6 +74,14 @@ PROFILE ?= direction-2h
 train: setup ## Train and validate a model: PROFILE=direction-2h
 	@$(env) $(bin)/signal-server train --profile $(PROFILE)
 
+.PHONY: audit
+audit: setup ## Hunt for leaks in a profile's features, labels and training: PROFILE=direction-2h
+	@$(env) $(bin)/signal-server audit --profile $(PROFILE) $(ARGS)
+
+.PHONY: models
+models: setup ## List the models; ARGS='compare A B', 'promote NAME@VERSION', 'rollback NAME'
+	@$(env) $(bin)/signal-server models $(ARGS)
+
 .PHONY: backtest
 backtest: setup ## Trade the model's untouched test part: PROFILE=direction-2h
 	@$(env) $(bin)/signal-server backtest --profile $(PROFILE)

@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bench import features, script_tick, signal_latency, store, training
+from bench import dataset, features, script_tick, signal_latency, store, training, walkforward
 from bench.result import Result
 from signal_server.core.clock import utc_now
 
@@ -41,7 +41,9 @@ def _latency() -> list[Result]:
 SUBJECTS: dict[str, Callable[[], list[Result]]] = {
     "features": features.measure,
     "store": store.measure,
+    "dataset": dataset.measure,
     "training": training.measure,
+    "walkforward": walkforward.measure,
     "serving": _latency,
     "script": script_tick.measure,
 }
