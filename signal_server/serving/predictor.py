@@ -115,10 +115,9 @@ class Predictor:
         self._learn(lives)
         rows = self._live.rows([live.bar.symbol for live in lives])
         problem = self._problem_of_leaders(lives[0].bar.close_time)
-        infinite: list[bool] = np.isinf(rows).any(axis=1).tolist()
         refusals = [
-            self._refuse_bar(live) or self._refuse_row(live, row, bad, problem)
-            for live, row, bad in zip(lives, rows, infinite, strict=True)
+            self._refuse_bar(live) or self._refuse_row(live, row, problem)
+            for live, row in zip(lives, rows, strict=True)
         ]
         fit = [place for place, refusal in enumerate(refusals) if refusal is None]
         made = iter(self._predict_rows([lives[place] for place in fit], rows[fit]) if fit else [])
@@ -153,15 +152,11 @@ class Predictor:
         problem = self._history.problem(bar.symbol, self._bars, bar.close_time)
         return self._refuse(live, RefusalReason.HISTORY, problem) if problem else None
 
-    def _refuse_row(
-        self, live: LiveBar, row: Floats, infinite: bool, problem: str
-    ) -> Refusal | None:
+    def _refuse_row(self, live: LiveBar, row: Floats, problem: str) -> Refusal | None:
         if problem:
             return self._refuse(live, RefusalReason.NO_LEADER, problem)
-        if infinite:
-            named = [self.model.names[at] for at in np.flatnonzero(np.isinf(row))]
-            return self._refuse(live, RefusalReason.INFINITE, ", ".join(named))
-        return None
+        infinite = [self.model.names[at] for at in np.flatnonzero(np.isinf(row))]
+        return self._refuse(live, RefusalReason.INFINITE, ", ".join(infinite)) if infinite else None
 
     def _problem_of_leaders(self, close: datetime) -> str:
         for leader in self.model.leaders:

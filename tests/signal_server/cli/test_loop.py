@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from signal_server.cli.main import run
+from signal_server.training.registry import ModelRegistry
 from tests.signal_server.cli.conftest import PROJECT
 from tests.signal_server.cli.vendor import KEY, polygon
 
@@ -71,6 +72,10 @@ class Installation:
     def query(self, sql: str) -> list[tuple[object, ...]]:
         with sqlite3.connect(self.folder / "data" / "signals.sqlite") as connection:
             return connection.execute(sql).fetchall()
+
+    def has_rows(self, table: str, version: str) -> bool:
+        sql = f"SELECT 1 FROM {table} WHERE model_version = '{version}' LIMIT 1"  # noqa: S608
+        return self.query(sql) != []
 
 
 def wait_until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
@@ -180,8 +185,37 @@ def test_a_model_is_promoted_compared_and_rolled_back(
     assert installation.run("models", "compare", f"quick@{first}", f"quick@{second}") == 0
     assert "gain of the second" in capsys.readouterr().out
     assert installation.run("models", "rollback", "quick", "--why", "a test") == 0
-    assert f"quick {first} is rolled back" in capsys.readouterr().out
+    assert f"quick@{first} is in use again" in capsys.readouterr().out
     assert installation.run("models", "promote", "quick", "--why", "a test") == 2
+
+
+def test_promotions_and_challengers_reach_the_running_server(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = ModelRegistry(installation.folder / "data" / "models")
+    if len(registry.list()) < 2:
+        assert installation.run("train") == 0
+    before = registry.champion("quick")
+    after = next(one.version for one in registry.list() if one.version != before)
+    with installation.serving():
+        wait_until(lambda: installation.has_rows("ml_predictions", before))
+        assert installation.run("models", "promote", f"quick@{after}", "--why", "a test") == 0
+        wait_until(lambda: installation.has_rows("ml_predictions", after))
+        registry.challenge("quick", before, by="ada", why="a test")
+        wait_until(lambda: installation.has_rows("shadow_predictions", before))
+    ids = installation.query("SELECT id FROM ml_predictions ORDER BY rowid")
+    assert ids == sorted(set(ids))
+    capsys.readouterr()
+    assert installation.run("drift", "--json") == 0
+    champion, challenger = json.loads(capsys.readouterr().out)
+    assert (champion["part"], champion["version"]) == ("champion", after)
+    assert (challenger["part"], challenger["version"]) == ("challenger", before)
+    assert challenger["rows"] > 0
+    assert installation.run("drift") == 0
+    out = capsys.readouterr().out
+    assert "How models of quick do live" in out
+    assert before in out
+    registry.withdraw("quick", before, by="ada", why="a test")
 
 
 def test_the_backtest_writes_its_report(
