@@ -192,7 +192,7 @@ def test_symbols_without_bars_are_named(
 ) -> None:
     clean = Check("planted", "nothing looks ahead", lambda _, __: ())
     assert audited(config, clean, monkeypatch, "--symbols", "SOL-USD") == 1
-    assert "no bars of SOL-USD to audit" in capsys.readouterr().err
+    assert "SOL-USD to audit; fetch them with" in capsys.readouterr().err
 
 
 def test_the_result_names_the_schema_that_a_model_carries(product: Subject) -> None:
