@@ -53,18 +53,19 @@ def _live(bars: pd.DataFrame, which: FeatureSet) -> list[Result]:
     symbols = [*leaders_of(names), *(f"S{number}-USD" for number in range(SYMBOLS))][:SYMBOLS]
     frames = _stretches(bars, symbols, length + STEPS)
     history = {symbol: frame.iloc[:length] for symbol, frame in frames.items()}
-    live = LiveFeatures(names, symbols, 60)
     handles = [_handles(frame) for frame in history.values()]
 
-    def begin() -> None:
+    def begin() -> LiveFeatures:
+        live = LiveFeatures(names, symbols, 60)
         live.open(history)
         live.rows(symbols)
+        return live
 
     ours, floor = interleaved_ms(
         begin, lambda: [_handles(frame) for frame in history.values()], REPETITIONS
     )
     steps = [_bars_at(frames, length + step) for step in range(STEPS)]
-    step, step_floor = _step_ms(live, symbols, steps, handles)
+    step, step_floor = _step_ms(begin(), symbols, steps, handles)
     what = f"{len(names)} features, {SYMBOLS} symbols, {length:,} bars of history each"
     return [
         Result(f"open_{which}", round(ours, 1), "ms", round(floor, 1), _OPENING, what),

@@ -29,7 +29,6 @@ class Ring:
 
     def fill(self, row: int, values: Array) -> None:
         """Forget the symbol's values and take these, oldest first."""
-        self._values[row] = np.nan
         _fill_end(self._values[row], values)
 
     def push(self, rows: Numbers, newest: Numbers, values: Array) -> None:
@@ -84,7 +83,7 @@ class LadderRings:
             for name, history in zip(self.names, histories, strict=True)
         ]
         for level, ring in enumerate(self._rings):
-            ring[:, row] = np.nan
+            # Ladders come longest first, as in the rings: the short ones have no such level.
             for places, ladder in zip(ring[:, row], ladders, strict=False):
                 _fill_end(places, ladder.level(level))
 
@@ -144,6 +143,6 @@ class Averages:
 
 
 def _fill_end(places: Array, values: Array) -> None:
-    count = min(len(values), len(places))
-    if count:
-        places[-count:] = values[-count:]
+    missing = max(len(places) - len(values), 0)
+    places[:missing] = np.nan
+    places[missing:] = values[len(values) - len(places) + missing :]
