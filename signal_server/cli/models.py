@@ -146,4 +146,12 @@ def _with_version(model: Name) -> tuple[str, str]:
 
 
 def _say(event: "Event", name: str) -> None:
-    click.echo(f"{name} {event.version} is {event.action.value}.")
+    from signal_server.training.aliases import Action
+
+    became = {
+        Action.PROMOTED: "is in use from now on",
+        Action.CHALLENGED: "is a challenger now",
+        Action.WITHDRAWN: "is no challenger any more",
+        Action.ROLLED_BACK: "is in use again",
+    }
+    click.echo(f"{name}@{event.version} {became[event.action]}.")

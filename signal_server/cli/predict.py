@@ -137,7 +137,9 @@ def _table(manifest: "Manifest", tally: Tally) -> "Table":
     from rich.table import Table
 
     title = f"Predictions of {manifest.id} {manifest.version}"
-    table = Table(title=title, caption="unseen: rows after all that the model has learned from")
+    table = Table(
+        title=title, caption="unseen: rows outside the period that the model has learned from"
+    )
     table.add_column("symbol")
     for name in ("rows", "unseen, outcome known", "of these right"):
         table.add_column(name, justify="right")

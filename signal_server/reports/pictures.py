@@ -138,6 +138,7 @@ def by_symbol(found: Sequence[SymbolResult]) -> Figure:
     )  # fmt: skip
     axes.set_yticks(list(places), [one.symbol for one in found])
     axes.invert_yaxis()
+    axes.locator_params(axis="x", nbins=5)
     axes.margins(y=0.5 / max(1, len(found)))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     percent_axis(axes, "x")

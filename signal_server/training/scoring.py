@@ -18,7 +18,7 @@ from signal_server.labels import make_labels
 from signal_server.market.store import BarStore
 from signal_server.training.artifact import Manifest, Model
 
-BLOCK_BARS = 100_000
+BLOCK_BARS = 50_000
 VOLATILITY_BARS = 61
 """What a label whose threshold follows the volatility reads before its row."""
 
@@ -43,7 +43,7 @@ def iter_scores(store: BarStore, request: ScoreRequest, report: Progress) -> Ite
     `direction`, `confidence` (that of the direction), `label` and `label_known_at` (None and NaT
     while unknown, or with too many bars missing in the horizon), and `in_training`: the model has
     learned from that moment. A bar without enough history has no row, as the server would refuse
-    it. Holds about 100,000 bars at a time. Raises `NoHistoryError` naming a symbol without bars.
+    it. Holds about 50,000 bars at a time. Raises `NoHistoryError` naming a symbol without bars.
     """
     request.model.check_schema()
     request.model.check_bar_seconds(store.bar_seconds)
