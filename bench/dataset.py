@@ -80,10 +80,10 @@ def _walk_through(how: str, folder: str) -> None:
         outline = outline_dataset(bars, spec)
         if sum(len(block.rows) for block in iter_blocks(bars, outline)) != len(outline):
             raise SystemExit("the blocks do not hold every row once")
-    print(_own_peak_mb())
+    print(own_peak_mb())
 
 
-def _own_peak_mb() -> float:
+def own_peak_mb() -> float:
     """Return the peak of this program alone; ru_maxrss counts in the one that started it."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
