@@ -4,12 +4,12 @@ import getpass
 from dataclasses import dataclass
 from pathlib import Path
 
-from signal_server.core.audits import read_audit
+from signal_server.core.audits import audit_sentence, read_audit
 from signal_server.core.config import Settings
 from signal_server.reports.model_report import model_report
 from signal_server.reports.report_folder import write_report
 from signal_server.training.aliases import Action, Event
-from signal_server.training.artifact import Manifest, ModelCard, TrainedModel
+from signal_server.training.artifact import Manifest, TrainedModel
 from signal_server.training.gates import objections
 from signal_server.training.registry import ModelRegistry
 
@@ -22,11 +22,12 @@ _PART = {
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A registered model, what its registration came to, and where its page is."""
+    """A registered model, what its registration came to, where its page is, and its audit."""
 
     manifest: Manifest
     event: Event
     page: Path
+    audit: str
 
     def lines(self) -> tuple[str, ...]:
         """Return what to tell the one who trained it."""
@@ -34,6 +35,7 @@ class Admission:
             f"Registered as {self.manifest.id}@{self.manifest.version}.",
             *(f"Gate not reached: {reason}." for reason in self.event.reasons),
             _PART.get(self.event.action, ""),
+            self.audit,
             f"Report: {self.page}",
         )
 
@@ -44,17 +46,13 @@ def admit(settings: Settings, trained: TrainedModel, wish: Action = Action.PROMO
     Raises `ModelError` when it cannot be registered.
     """
     registry = ModelRegistry(settings.models_dir)
-    findings = _findings(settings, trained.card)
-    reasons = objections(trained.card.validation, settings.registry.gates, findings)
+    card = trained.card
+    audit = read_audit(settings.audit_dir, card.schema_hash, card.profile.label)
+    findings = () if audit is None else audit.findings
+    reasons = objections(card.validation, settings.registry.gates, findings)
     manifest = registry.register(trained, wish=wish, reasons=reasons, by=getpass.getuser())
     told = registry.aliases(manifest.id).history
     event = next(one for one in reversed(told) if one.version == manifest.version)
     folder = settings.reports_dir / f"{manifest.id}-{manifest.version}"
     write_report(folder, model_report(manifest, trained.reference, event))
-    return Admission(manifest, event, folder / "index.html")
-
-
-def _findings(settings: Settings, card: ModelCard) -> tuple[str, ...]:
-    """Return what the newest audit of the model's features and label found, if there was one."""
-    audit = read_audit(settings.audit_dir, card.schema_hash, card.profile.label)
-    return () if audit is None else audit.findings
+    return Admission(manifest, event, folder / "index.html", audit_sentence(audit))

@@ -86,6 +86,14 @@ def read_audit(folder: Path, schema_hash: str, label: LabelConfig) -> AuditResul
         raise ModelError(f"{path} is no result of an audit; run `signal-server audit`") from error
 
 
+def audit_sentence(result: AuditResult | None) -> str:
+    """Say what is known of a model by its audit, or that it is unaudited."""
+    if result is None:
+        return "Unaudited: hunt for leaks in its profile with `signal-server audit`."
+    found = f"{len(result.findings)} findings" if result.findings else "clean"
+    return f"Audit of {result.at:%Y-%m-%d %H:%M} UTC, code {result.code_version}: {found}."
+
+
 def audit_to_json(result: AuditResult) -> bytes:
     """Return the result as indented JSON, UTF-8."""
     return _RESULT.dump_json(result, indent=2)

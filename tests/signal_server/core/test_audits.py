@@ -9,6 +9,7 @@ import pytest
 from signal_server.core.audits import (
     AuditResult,
     CheckResult,
+    audit_sentence,
     label_name,
     read_audit,
     write_audit,
@@ -57,6 +58,14 @@ def test_a_file_that_is_no_result_is_named(tmp_path: Path) -> None:
     path.write_text('{"checks": 3}')
     with pytest.raises(ModelError, match=path.name):
         read_audit(tmp_path, RESULT.schema_hash, LABEL)
+
+
+def test_a_model_without_an_audit_is_said_to_be_unaudited() -> None:
+    assert audit_sentence(None).startswith("Unaudited: ")
+    assert audit_sentence(RESULT).endswith("code 0.1.0: 2 findings.")
+    clean = replace(RESULT, checks=RESULT.checks[:1])
+    assert "2025-01-01 00:00 UTC" in audit_sentence(clean)
+    assert audit_sentence(clean).endswith("clean.")
 
 
 def test_findings_stand_behind_the_name_of_their_check() -> None:
