@@ -23,7 +23,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     "name",
     [
         *("backfill", "import", "features", "train", "models", "backtest", "serve"),
-        *("signals", "trades", "positions", "control"),
+        *("signals", "drift", "trades", "positions", "control"),
     ],
 )
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,6 +53,8 @@ def test_help_imports_nothing_heavy() -> None:
         (["backfill", "--start", "2026-01-01"], 2, "set SIGNAL_SERVER_POLYGON_API_KEY"),
         (["trades"], 1, "signals.sqlite does not exist; run"),
         (["positions"], 1, "signals.sqlite does not exist; run"),
+        (["drift"], 1, "signals.sqlite does not exist; run"),
+        (["drift", "--profile", "nope"], 2, "nope is not a profile"),
         (["positions", "--symbol", "btc"], 2, "is no symbol; write it as BASE-QUOTE"),
         (["control", "show", "--address", "127.0.0.1:1"], 1, "no server answers at 127.0.0.1:1;"),
         (["control", "watch", "--address", "127.0.0.1:1"], 1, "no answer from 127.0.0.1:1;"),
