@@ -55,5 +55,5 @@ def test_mirroring_twice_gives_the_row_back():
 
 
 def test_a_feature_without_a_mirror_is_refused_by_name():
-    with pytest.raises(SchemaMismatchError, match="ema_9_distance|macd"):
+    with pytest.raises(SchemaMismatchError, match=r"ema_9_distance|macd"):
         mirror_of(feature_names("indicators", trade_counts=False))
