@@ -1,13 +1,12 @@
 """`signal-server models`: the registered models, which of them are in use, and since when."""
 
-import getpass
 import json
 from typing import TYPE_CHECKING
 
 import click
 
 from signal_server.cli.arguments import ModelName
-from signal_server.cli.session import Session, pass_session
+from signal_server.cli.session import Session, pass_session, user_name
 
 if TYPE_CHECKING:
     from signal_server.training.aliases import Event
@@ -110,7 +109,7 @@ def promote(session: Session, model: Name, why: str, challenger: bool) -> None:
     registry = _registry(session)
     name, version = _with_version(model)
     act = registry.challenge if challenger else registry.promote
-    _say(act(name, version, by=getpass.getuser(), why=why), name)
+    _say(act(name, version, by=user_name(), why=why), name)
 
 
 @command.command()
@@ -119,7 +118,7 @@ def promote(session: Session, model: Name, why: str, challenger: bool) -> None:
 @pass_session
 def rollback(session: Session, profile: str, why: str) -> None:
     """Return to the version that PROFILE used before."""
-    _say(_registry(session).rollback(profile, by=getpass.getuser(), why=why), profile)
+    _say(_registry(session).rollback(profile, by=user_name(), why=why), profile)
 
 
 @command.command()
@@ -129,7 +128,7 @@ def rollback(session: Session, profile: str, why: str) -> None:
 def withdraw(session: Session, model: Name, why: str) -> None:
     """Let the challenger PROFILE@VERSION predict no more."""
     name, version = _with_version(model)
-    _say(_registry(session).withdraw(name, version, by=getpass.getuser(), why=why), name)
+    _say(_registry(session).withdraw(name, version, by=user_name(), why=why), name)
 
 
 def _registry(session: Session) -> "ModelRegistry":

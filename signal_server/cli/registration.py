@@ -1,9 +1,9 @@
 """What follows a training: the gates, the registry and the report."""
 
-import getpass
 from dataclasses import dataclass
 from pathlib import Path
 
+from signal_server.cli.session import user_name
 from signal_server.core.audits import audit_sentence, read_audit
 from signal_server.core.config import Settings
 from signal_server.reports.model_report import model_report
@@ -50,7 +50,7 @@ def admit(settings: Settings, trained: TrainedModel, wish: Action = Action.PROMO
     audit = read_audit(settings.audit_dir, card.schema_hash, card.profile.label)
     findings = () if audit is None else audit.findings
     reasons = objections(card.validation, settings.registry.gates, findings)
-    manifest = registry.register(trained, wish=wish, reasons=reasons, by=getpass.getuser())
+    manifest = registry.register(trained, wish=wish, reasons=reasons, by=user_name())
     told = registry.aliases(manifest.id).history
     event = next(one for one in reversed(told) if one.version == manifest.version)
     folder = settings.reports_dir / f"{manifest.id}-{manifest.version}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,14 @@ class Session:
         if not key:
             raise ConfigError("no Polygon.io key; set SIGNAL_SERVER_POLYGON_API_KEY to yours")
         return key
+
+
+def user_name() -> str:
+    """Return who runs this, for histories; the number where the computer knows no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 pass_session = click.make_pass_decorator(Session)
