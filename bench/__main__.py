@@ -14,7 +14,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bench import dataset, features, script_tick, signal_latency, store, training, walkforward
+from bench import (
+    dataset,
+    features,
+    recovery,
+    script_tick,
+    signal_latency,
+    store,
+    training,
+    walkforward,
+)
 from bench.result import Result
 from signal_server.core.clock import utc_now
 
@@ -46,6 +55,7 @@ SUBJECTS: dict[str, Callable[[], list[Result]]] = {
     "walkforward": walkforward.measure,
     "serving": _latency,
     "script": script_tick.measure,
+    "recovery": recovery.measure,
 }
 
 
