@@ -1,11 +1,12 @@
 """Predictions as they were published, each with the feature row it rests on."""
 
 import json
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from pydantic_core import to_json
 
 from signal_server.core.config import BarrierConfig
 from signal_server.core.domain import Direction, Signal
@@ -142,8 +143,8 @@ def _prediction_row(prediction: Prediction) -> dict[str, Any]:
 def _feature_row(prediction: Prediction) -> tuple[str, str, str, str]:
     signal = prediction.signal
     # JSON has no NaN; SQLite's JSON functions refuse the word.
-    values = {k: v if math.isfinite(v) else None for k, v in prediction.features.items()}
-    return (to_text(signal.bar_close), signal.symbol, signal.schema_hash, json.dumps(values))
+    values = to_json(prediction.features, inf_nan_mode="null").decode()
+    return (to_text(signal.bar_close), signal.symbol, signal.schema_hash, values)
 
 
 def _signal(row: Mapping[str, Any]) -> Signal:
