@@ -28,4 +28,13 @@ def test_both_pieces_of_work_run_equally_often() -> None:
 
 
 def test_every_subject_can_be_measured_alone() -> None:
-    assert set(SUBJECTS) == {"features", "store", "training", "serving", "script"}
+    assert set(SUBJECTS) == {
+        "features",
+        "store",
+        "dataset",
+        "training",
+        "walkforward",
+        "serving",
+        "script",
+        "recovery",
+    }
