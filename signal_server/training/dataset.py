@@ -50,6 +50,19 @@ class Dataset:
         """Return the number of rows."""
         return len(self.labels)
 
+    def only(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Dataset":
+        """Return a copy of these rows: positions in time order, or a mask."""
+        return replace(
+            self,
+            features=self.features[rows],
+            labels=self.labels[rows],
+            time=self.time[rows],
+            known_at=self.known_at[rows],
+            symbol_codes=self.symbol_codes[rows],
+            returns=self.returns[rows],
+            weights=self.weights[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:

@@ -147,18 +147,8 @@ def _make(dataset: Dataset, split: Split, spec: TrainingSpec) -> Forecasts:
 def _refit(dataset: Dataset, split: Split, fit: Fit, spec: TrainingSpec) -> Fit:
     """Fit the booster that would be served: on all rows learned from, with the same calibration."""
     rows = np.concatenate([part.rows for part in split.parts[:-1]])
-    learned = replace(
-        dataset,
-        features=dataset.features[rows],
-        labels=dataset.labels[rows],
-        time=dataset.time[rows],
-        known_at=dataset.known_at[rows],
-        symbol_codes=dataset.symbol_codes[rows],
-        returns=dataset.returns[rows],
-        weights=dataset.weights[rows],
-    )
     rounds = refit_rounds(fit.booster, len(split.train.rows), len(rows))
-    raw = refit_booster(learned, rounds, spec.training, lambda _share: None)
+    raw = refit_booster(dataset.only(rows), rounds, spec.training, lambda _share: None)
     return replace(fit, booster=FittedBooster(raw, rounds, fit.booster.log_loss))
 
 

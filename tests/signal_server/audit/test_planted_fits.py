@@ -166,16 +166,7 @@ def scaled_by_all_rows(dataset: Dataset) -> Dataset:
 
 def without_rows_whose_future_is_dull(dataset: Dataset) -> Dataset:
     kept = np.abs(dataset.returns) > np.median(np.abs(dataset.returns))
-    return replace(
-        dataset,
-        features=dataset.features[kept],
-        labels=dataset.labels[kept],
-        time=dataset.time[kept],
-        known_at=dataset.known_at[kept],
-        symbol_codes=dataset.symbol_codes[kept],
-        returns=dataset.returns[kept],
-        weights=dataset.weights[kept],
-    )
+    return dataset.only(kept)
 
 
 def with_the_label_among_the_features(dataset: Dataset) -> Dataset:
