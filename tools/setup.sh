@@ -46,8 +46,10 @@ install() {
   follow_pip_settings
   make_venv
   say "Installing the locked packages (Hummingbot compiles once: about three minutes)"
+  # Where msgpack's old name was installed, removing it takes msgpack's files along.
   # shellcheck disable=SC2086
-  "$uv" pip sync $quiet --require-hashes --python $venv/bin/python requirements.lock \
+  "$uv" pip sync $quiet --require-hashes --reinstall-package msgpack \
+    --python $venv/bin/python requirements.lock \
     || fail "the locked packages could not be installed: see above; g++, Python's headers and a" \
       "package registry are needed the first time"
   "$uv" pip install --quiet --no-deps --no-build-isolation --python $venv/bin/python -e .
