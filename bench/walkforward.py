@@ -92,7 +92,7 @@ def _bare(dataset: Dataset, spec: TrainingSpec, schedule: Schedule, result: Walk
         rows = step.split.train.rows
         if spec.training.refit:
             rows = np.concatenate([part.rows for part in step.split.parts[:-1]])
-        lesson = lesson_of(dataset, rows, spec.training)
+        lesson = lesson_of(dataset, rows, None, spec.training)
         chosen = parameters(dataset, len(lesson.labels), spec.training)
         data = xgb.QuantileDMatrix(lesson.features, lesson.labels, nthread=chosen["nthread"])
         xgb.train(chosen, data, found.rounds)

@@ -189,5 +189,5 @@ def _spoiled(dataset: Dataset, parts: tuple[Part, ...]) -> Dataset:
         features=changed(dataset.features, lambda values: 3 * values + 7),
         labels=changed(dataset.labels, lambda labels: (last - labels).astype(np.int8)),
         returns=changed(dataset.returns, np.negative),
-        weights=changed(dataset.weights, lambda weights: 5 * weights),
+        uniqueness=changed(dataset.uniqueness, lambda unique: 5 * unique),
     )

@@ -19,8 +19,8 @@ from xgboost import dask as xgb_dask
 from signal_server.core.errors import ModelError
 from signal_server.core.training_config import TrainingConfig
 from signal_server.training.dataset import Dataset
-from signal_server.training.mirroring import lesson_of
-from signal_server.training.parameters import parameters
+from signal_server.training.mirroring import Lesson, lesson_of
+from signal_server.training.parameters import parameters, weights_of
 from signal_server.training.splits import Part
 
 PIECE_ROWS = 200_000
@@ -96,8 +96,7 @@ def _matrix(
     *,
     bins_of: xgb_dask.DaskQuantileDMatrix | None = None,
 ) -> xgb_dask.DaskQuantileDMatrix:
-    pieces = _pieces(part.rows, len(client.nthreads()))
-    lessons = [lesson_of(dataset, piece, training) for piece in pieces]
+    lessons = _lessons(dataset, part, len(client.nthreads()), training)
     weights = [lesson.weights for lesson in lessons if lesson.weights is not None]
     return xgb_dask.DaskQuantileDMatrix(
         client,
@@ -106,6 +105,15 @@ def _matrix(
         weight=_dealt(client, weights) if weights else None,
         ref=bins_of,
     )
+
+
+def _lessons(dataset: Dataset, part: Part, workers: int, training: TrainingConfig) -> list[Lesson]:
+    weights = weights_of(dataset, part.rows, training)
+    places = _pieces(np.arange(len(part.rows), dtype=np.int64), workers)
+    return [
+        lesson_of(dataset, part.rows[piece], None if weights is None else weights[piece], training)
+        for piece in places
+    ]
 
 
 def _pieces(rows: NDArray[np.int64], workers: int) -> list[NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from signal_server.core.gaps import whole_after
 from signal_server.features.catalogue import compute_features, leaders_of, warmup_bars
 from signal_server.features.coverage import whole_rows
 from signal_server.labels import classes, make_labels
-from signal_server.training.weights import average_uniqueness, row_weights
+from signal_server.training.weights import average_uniqueness
 
 BLOCK_BARS = 100_000
 _SECOND_NS = 1_000_000_000
@@ -32,7 +32,7 @@ class Dataset:
     into `classes`. `time` is the bar's close and `known_at` the moment the label became known,
     both tz-aware UTC. `symbol_codes` are indices into `symbols`. `returns` is what followed, as a
     share: the move of the price, or the net return of the trade that the label describes.
-    `weights` is the label's average uniqueness among those of its symbol, scaled to a mean of 1.
+    `uniqueness` is the label's average uniqueness among those of its symbol, in (0, 1].
     """
 
     names: tuple[str, ...]
@@ -44,7 +44,7 @@ class Dataset:
     known_at: pd.DatetimeIndex
     symbol_codes: NDArray[np.int16]
     returns: NDArray[np.float64]
-    weights: NDArray[np.float32]
+    uniqueness: NDArray[np.float32]
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -60,7 +60,7 @@ class Dataset:
             known_at=self.known_at[rows],
             symbol_codes=self.symbol_codes[rows],
             returns=self.returns[rows],
-            weights=self.weights[rows],
+            uniqueness=self.uniqueness[rows],
         )
 
 
@@ -251,7 +251,7 @@ def _join(symbols: tuple[str, ...], parts: list[_SymbolRows], spec: DatasetSpec)
         known_at=_utc(np.concatenate([part.known_at_ns for part in parts])[order]),
         symbol_codes=codes[order],
         returns=np.concatenate([part.returns for part in parts])[order],
-        weights=row_weights(np.concatenate([part.uniqueness for part in parts]))[order],
+        uniqueness=np.concatenate([part.uniqueness for part in parts])[order],
     )
 
 

@@ -22,7 +22,7 @@ from signal_server.training.dataset import (
     outline_dataset,
 )
 from signal_server.training.mirroring import lesson_of
-from signal_server.training.parameters import threads
+from signal_server.training.parameters import threads, weights_of
 
 PAGE_ROWS = 200_000
 FEATURES = "features.f32"
@@ -94,15 +94,18 @@ class _PartIterator(xgb.DataIter):  # type: ignore[misc]
         super().__init__(cache_prefix=cache_prefix)
         self._pages = pages
         self._rows = rows
+        self._weights = weights_of(pages.dataset, rows, pages.training)
         self._next = 0
 
     def next(self, input_data: Any) -> bool:
         """Hand over the next page; return whether there was one."""
-        rows = self._rows[self._next : self._next + PAGE_ROWS]
+        page = slice(self._next, self._next + PAGE_ROWS)
+        rows = self._rows[page]
         if not len(rows):
             return False
         dataset = self._pages.dataset
-        lesson = lesson_of(dataset, rows, self._pages.training)
+        weights = None if self._weights is None else self._weights[page]
+        lesson = lesson_of(dataset, rows, weights, self._pages.training)
         release(dataset.features)
         input_data(data=lesson.features, label=lesson.labels, weight=lesson.weights)
         self._next += len(rows)

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from signal_server.core.training_config import TrainingConfig
 from signal_server.features.mirror import FeatureMirror, mirror_of
 from signal_server.training.dataset import Dataset
-from signal_server.training.parameters import Rows, weights_of
+from signal_server.training.parameters import Rows
+
+Weights = NDArray[np.float32] | None
 
 _ATTRIBUTE = "mirror"
 
@@ -27,13 +29,12 @@ class Lesson:
 
     features: NDArray[np.float32]
     labels: NDArray[np.int8]
-    weights: NDArray[np.float32] | None
+    weights: Weights
 
 
-def lesson_of(dataset: Dataset, rows: Rows, training: TrainingConfig) -> Lesson:
+def lesson_of(dataset: Dataset, rows: Rows, weights: Weights, training: TrainingConfig) -> Lesson:
     """Return the rows as they are learned: with `training.mirror`, each with its mirror image."""
     features, labels = dataset.features[rows], dataset.labels[rows]
-    weights = weights_of(dataset, rows, training)
     if not training.mirror:
         return Lesson(features, labels, weights)
     images = mirror_of(dataset.names).apply(features)

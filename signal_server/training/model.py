@@ -16,7 +16,7 @@ from signal_server.core.training_config import TrainingConfig
 from signal_server.training.dataset import Dataset
 from signal_server.training.external import pages_of
 from signal_server.training.mirroring import balanced, lesson_of, marked, mirror_in
-from signal_server.training.parameters import Rows, parameters, threads
+from signal_server.training.parameters import Rows, parameters, threads, weights_of
 from signal_server.training.splits import Part
 
 MakeMatrix = Callable[[NDArray[np.int64], xgb.DMatrix | None], xgb.DMatrix]
@@ -181,7 +181,8 @@ def _matrix(
     rows: NDArray[np.int64],
     bins_of: xgb.QuantileDMatrix | None,
 ) -> xgb.QuantileDMatrix:
-    lesson = lesson_of(dataset, _gapless(rows), training)
+    which = _gapless(rows)
+    lesson = lesson_of(dataset, which, weights_of(dataset, which, training), training)
     return xgb.QuantileDMatrix(
         lesson.features,
         label=lesson.labels,

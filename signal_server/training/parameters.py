@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from signal_server.core.errors import ModelError
 from signal_server.core.training_config import Device, SampleWeights, TrainingConfig
 from signal_server.training.dataset import Dataset
+from signal_server.training.weights import row_weights
 
 Rows = NDArray[np.int64] | slice
 
@@ -43,10 +44,13 @@ def threads(rows: int) -> int:
 def weights_of(
     dataset: Dataset, rows: Rows, training: TrainingConfig
 ) -> NDArray[np.float32] | None:
-    """Return what the rows count for; None where all count the same."""
+    """Return what rows that are fitted together count for; None where all count the same.
+
+    Their mean is 1: no other row of the dataset is read.
+    """
     if training.sample_weights is SampleWeights.NONE:
         return None
-    return dataset.weights[rows]
+    return row_weights(dataset.uniqueness[rows])
 
 
 def _objective(classes: int) -> dict[str, Any]:

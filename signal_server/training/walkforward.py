@@ -157,7 +157,7 @@ def _digest(dataset: Dataset, step: Step) -> str:
     digest = hashlib.blake2b(digest_size=16)
     train, test = step.split.train.rows, step.split.test.rows
     inside = slice(int(train[0]), int(test[-1]) + 1)
-    for values in (dataset.features, dataset.labels, dataset.weights, dataset.symbol_codes):
+    for values in (dataset.features, dataset.labels, dataset.uniqueness, dataset.symbol_codes):
         digest.update(np.ascontiguousarray(values[inside]).data)
     for index in (dataset.time, dataset.known_at):
         digest.update(np.ascontiguousarray(index[inside].as_unit("ns").asi8).data)

@@ -74,7 +74,7 @@ def _dataset(*, momentum: float = 0.0, rows: int = 6000, seed: int = 1) -> Datas
         known_at=time + pd.Timedelta(seconds=HORIZON_ROWS * STRIDE_S),
         symbol_codes=np.zeros(rows, dtype=np.int16),
         returns=ahead.astype(np.float64),
-        weights=np.ones(rows, dtype=np.float32),
+        uniqueness=np.ones(rows, dtype=np.float32),
     )
 
 

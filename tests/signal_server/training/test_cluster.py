@@ -55,7 +55,7 @@ def test_as_many_workers_give_the_same_bytes(address, make_dataset, make_trainin
 def test_a_cluster_of_this_machine_starts_and_ends_with_the_training(make_dataset, make_training):
     training = make_training(scheduler="local", workers=WORKERS, max_rounds=10)
     dataset = make_dataset(momentum=0.5)
-    dataset.weights[: len(dataset) // 2] = 0.5
+    dataset.uniqueness[: len(dataset) // 2] = 0.5
     weighted = training.model_copy(update={"sample_weights": "uniqueness"})
     assert _fit(dataset, weighted).log_loss < np.log(2)
 

@@ -126,15 +126,15 @@ def test_blocks_hold_every_row_of_an_outline_once_and_in_rising_time(make_bars, 
 def test_labels_that_overlap_their_neighbours_more_weigh_less(make_bars):
     bars = {"BTC-USD": make_bars(count=1500)}
     dataset = _build(bars, replace(SPEC, label=LABEL.model_copy(update={"horizon_s": 1800})))
-    assert dataset.weights.dtype == np.float32
-    assert dataset.weights.mean() == pytest.approx(1.0, rel=1e-6)
-    assert dataset.weights[0] > dataset.weights[len(dataset) // 2]
+    assert dataset.uniqueness.dtype == np.float32
+    assert 0 < dataset.uniqueness.min() < dataset.uniqueness.max() <= 1
+    assert dataset.uniqueness[0] > dataset.uniqueness[len(dataset) // 2]
 
 
 def test_labels_of_different_symbols_do_not_weigh_on_each_other(make_bars):
     one = _build({"BTC-USD": make_bars(count=1500)})
     two = _build({"BTC-USD": make_bars(count=1500), "ETH-USD": make_bars(count=1500, seed=2)})
-    np.testing.assert_array_equal(two.weights[two.symbol_codes == 0], one.weights)
+    np.testing.assert_array_equal(two.uniqueness[two.symbol_codes == 0], one.uniqueness)
 
 
 def test_a_symbol_with_too_few_bars_is_named(make_bars):

@@ -12,6 +12,7 @@ from signal_server.training.external import dataset_on_disk, pages_of
 from signal_server.training.model import fit_booster
 from signal_server.training.splits import split_by_time
 from signal_server.training.train import dataset_spec, train
+from signal_server.training.weights import row_weights
 
 
 @pytest.fixture
@@ -67,13 +68,13 @@ def test_training_on_pages_is_repeatable_and_as_good(make_dataset, make_training
 @pytest.mark.usefixtures("small_pages")
 def test_pages_carry_labels_and_weights(make_dataset, make_training):
     dataset = make_dataset()
-    dataset.weights[:] = np.linspace(0.5, 1.5, len(dataset))
+    dataset.uniqueness[:] = np.linspace(0.2, 0.6, len(dataset))
     rows = np.arange(100, 2100)
     training = make_training(external_memory=True, sample_weights="uniqueness")
     with pages_of(dataset, training) as pages:
         matrix = pages.matrix(rows, None)
         assert np.array_equal(matrix.get_label(), dataset.labels[rows])
-        assert np.array_equal(matrix.get_weight(), dataset.weights[rows])
+        assert np.array_equal(matrix.get_weight(), row_weights(dataset.uniqueness[rows]))
         del matrix
 
 

@@ -54,7 +54,7 @@ def test_a_drift_of_the_train_part_is_not_learned(dataset, make_training):
 def test_three_classes_are_turned_around_flat(dataset, make_training):
     three = replace(dataset, classes=("DOWN", "FLAT", "UP"), labels=dataset.labels * 2)
     three.labels[::3] = 1
-    lesson = lesson_of(three, slice(0, 6), make_training(mirror=True))
+    lesson = lesson_of(three, slice(0, 6), None, make_training(mirror=True))
     assert lesson.labels.tolist() == [*three.labels[:6], *(2 - three.labels[:6])]
     booster = _fit(three, make_training(mirror=True))
     said = logits(booster, three.features[:50], 3)

@@ -109,13 +109,22 @@ def test_weights_that_are_all_the_same_change_nothing(make_dataset, make_trainin
 def test_rows_of_no_weight_teach_nothing(make_dataset, make_training):
     dataset, training = make_dataset(momentum=0.5), make_training(sample_weights="uniqueness")
     worthless = np.arange(0, 2000)
-    weights = dataset.weights.copy()
-    weights[worthless] = 0
-    weighted = replace(dataset, weights=weights)
+    uniqueness = dataset.uniqueness.copy()
+    uniqueness[worthless] = 0
+    weighted = replace(dataset, uniqueness=uniqueness)
     flipped = replace(weighted, labels=dataset.labels.copy())
     flipped.labels[worthless] = 1 - flipped.labels[worthless]
     assert _fit(weighted, training).raw == _fit(flipped, training).raw
     assert _fit(weighted, training).raw != _fit(dataset, training).raw
+
+
+def test_weights_rest_on_the_fitted_rows_alone(make_dataset, make_training):
+    dataset, training = make_dataset(momentum=0.5), make_training(sample_weights="uniqueness")
+    dataset.uniqueness[:] = np.random.default_rng(1).uniform(0.1, 0.9, len(dataset))
+    split = split_by_time(dataset.time, dataset.known_at, training)
+    later = replace(dataset, uniqueness=dataset.uniqueness.copy())
+    later.uniqueness[split.validation.rows[-1] + 1 :] = 0.001
+    assert _fit(later, training).raw == _fit(dataset, training).raw
 
 
 def test_a_refit_reads_every_row_and_is_repeatable(make_dataset, make_training):
