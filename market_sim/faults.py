@@ -11,14 +11,65 @@ from market_sim.clock import Clock, utc_now
 class FaultName(StrEnum):
     """What a stand-in can do wrong; `docs/market_sim.md` says what each does."""
 
+    # Polygon's REST side: the call.
     REST_SERVER_ERROR = "rest_server_error"
     REST_RATE_LIMIT = "rest_rate_limit"
-    REST_EMPTY_PAGE = "rest_empty_page"
+    REST_RETRY_AFTER = "rest_retry_after"
+    REST_RESET = "rest_reset"
+    REST_STALL = "rest_stall"
+    REST_SLOW_DRIP = "rest_slow_drip"
+    REST_CUT_BODY = "rest_cut_body"
     REST_BROKEN_JSON = "rest_broken_json"
+    # Polygon's REST side: the page of bars.
+    REST_EMPTY_PAGE = "rest_empty_page"
+    REST_SILENT_PAGE = "rest_silent_page"
+    REST_DUPLICATE_BARS = "rest_duplicate_bars"
+    REST_OVERLAPPING_PAGE = "rest_overlapping_page"
+    REST_UNORDERED_PAGE = "rest_unordered_page"
+    REST_SWAPPED_PAGES = "rest_swapped_pages"
+    REST_IMPOSSIBLE_BAR = "rest_impossible_bar"
+    REST_PAGE_LOOP = "rest_page_loop"
+    REST_PAGE_ELSEWHERE = "rest_page_elsewhere"
+    # Polygon's stream: the way to a subscription.
+    STREAM_REFUSED = "stream_refused"
+    STREAM_DROP_IN_CONNECT = "stream_drop_in_connect"
+    STREAM_DROP_IN_AUTH = "stream_drop_in_auth"
+    STREAM_DROP_IN_SUBSCRIBE = "stream_drop_in_subscribe"
+    STREAM_MUTE = "stream_mute"
+    STREAM_MAX_CONNECTIONS = "stream_max_connections"
+    STREAM_AUTH_FAILED = "stream_auth_failed"
+    STREAM_AUTH_TIMEOUT = "stream_auth_timeout"
+    # Polygon's stream: the connection.
     STREAM_DROP = "stream_drop"
+    STREAM_CLOSE_1000 = "stream_close_1000"
+    STREAM_CLOSE_1001 = "stream_close_1001"
+    STREAM_CLOSE_1008 = "stream_close_1008"
+    STREAM_CLOSE_1011 = "stream_close_1011"
+    STREAM_HALF_OPEN = "stream_half_open"
     STREAM_SILENCE = "stream_silence"
+    # Polygon's stream: a frame.
+    STREAM_BROKEN_JSON = "stream_broken_json"
+    STREAM_OBJECT_FRAME = "stream_object_frame"
+    STREAM_HUGE_FRAME = "stream_huge_frame"
+    STREAM_REORDERED_FRAME = "stream_reordered_frame"
+    # Polygon's stream: a bar comes more than once, late, too early or never.
     STREAM_DUPLICATE_BAR = "stream_duplicate_bar"
     STREAM_LATE_BAR = "stream_late_bar"
+    STREAM_REVISED_BAR = "stream_revised_bar"
+    STREAM_UNFINISHED_BAR = "stream_unfinished_bar"
+    STREAM_FUTURE_BAR = "stream_future_bar"
+    STREAM_ANCIENT_BAR = "stream_ancient_bar"
+    STREAM_LOST_BAR = "stream_lost_bar"
+    # Polygon's stream: a bar is wrong, and REST has the right one.
+    STREAM_UNKNOWN_EVENT = "stream_unknown_event"
+    STREAM_MISSING_EVENT = "stream_missing_event"
+    STREAM_NAN_BAR = "stream_nan_bar"
+    STREAM_NULL_BAR = "stream_null_bar"
+    STREAM_ZERO_BAR = "stream_zero_bar"
+    STREAM_NEGATIVE_BAR = "stream_negative_bar"
+    STREAM_INCONSISTENT_BAR = "stream_inconsistent_bar"
+    STREAM_SPIKED_BAR = "stream_spiked_bar"
+    STREAM_MISALIGNED_BAR = "stream_misaligned_bar"
 
     # Kraken's gateway: before a call is acted upon.
     KRAKEN_PUBLIC_5XX = "kraken_public_5xx"
@@ -88,7 +139,8 @@ class Where:
     """An occasion, or which occasions a fault is for: None is any.
 
     `symbol` as `BTC-USD`; of the order the `side`, `buy` or `sell`, and the `order_type` as
-    `stop-loss`; `method` as `AddOrder`.
+    `stop-loss`; `method` as `AddOrder`, at Polygon's REST side `second`, `minute`, `day` or
+    `tickers`.
     """
 
     symbol: str | None = None
