@@ -62,6 +62,7 @@ class SimMarket:
         self.live_start = live_start
         self.history_bars = history_bars
         self._tables = dict(tables)
+        self._first_told: dict[tuple[str, datetime], SimBar] = {}
         self._epoch_s = live_start.timestamp() - history_bars * bar_seconds
 
     @property
@@ -90,6 +91,18 @@ class SimMarket:
         steps = range(first, last)
         found = (self.bar(symbol, step) for step in (reversed(steps) if newest_first else steps))
         return list(islice((bar for bar in found if bar is not None), limit))
+
+    def tell_first(self, bar: SimBar) -> None:
+        """Have vendors say `bar` of its interval until `correct`: the market itself stays."""
+        self._first_told[bar.symbol, bar.start] = bar
+
+    def correct(self, symbol: str, start: datetime) -> None:
+        """Have vendors say from now on what was true of a bar."""
+        self._first_told.pop((symbol, start), None)
+
+    def as_told(self, bar: SimBar) -> SimBar:
+        """Return what vendors say of a bar now."""
+        return self._first_told.get((bar.symbol, bar.start), bar)
 
     def bar(self, symbol: str, step: int) -> SimBar | None:
         """Return the bar of a step, None if it had no trade or lies outside the table."""

@@ -1,24 +1,23 @@
 """Polygon.io's REST interface as far as history needs it: aggregates and reference tickers."""
 
-import itertools
+import asyncio
 import json
-import re
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from market_sim.clock import Clock, utc_now
-from market_sim.faults import FaultName, FaultSwitch
-from market_sim.market import SimBar, SimMarket
+from market_sim.faults import FaultName, FaultSwitch, Where
+from market_sim.market import SimMarket
+from market_sim.polygon_pages import DAY, PageQuery, Pages, request_id, ticker_of
 
-DEFAULT_LIMIT = 5_000
-MAX_LIMIT = 50_000
-_TIMESPANS = {"second": 1, "minute": 60}
 _RATE_WINDOW = timedelta(minutes=1)
-_request_numbers = itertools.count(1)
+_STALL_S = 60.0
+_DRIPS = 50
+_RETRY_AFTER_S = 1.0
 
 
 @dataclass(slots=True)
@@ -30,6 +29,7 @@ class PolygonRest:
     faults: FaultSwitch
     calls_per_minute: int = 0
     clock: Clock = utc_now
+    answered: int = field(default=0, init=False)
     _calls: deque[datetime] = field(default_factory=deque, init=False)
 
     def routes(self) -> list[web.RouteDef]:
@@ -40,157 +40,86 @@ class PolygonRest:
             web.get("/v3/reference/tickers", self.tickers),
         ]
 
-    async def aggregates(self, request: web.Request) -> web.Response:
+    async def aggregates(self, request: web.Request) -> web.StreamResponse:
         """Answer one page of bars, with `next_url` while there are more."""
-        refusal = self._refuse(request)
+        path = dict(request.match_info)
+        where = Where(symbol=self._symbol(path["ticker"]), method=path["timespan"])
+        refusal = await self._refuse(request, where)
         if refusal is not None:
             return refusal
-        if _TIMESPANS.get(request.match_info["timespan"]) != self.market.bar_seconds:
-            return _error(400, "this stand-in serves bars of one length; ask for that timespan")
         try:
-            query = _Query.parse(request)
+            query = PageQuery.parse(path, dict(request.query))
         except (ValueError, OverflowError) as error:
             return _error(400, str(error))
-        return self._page(request, query)
+        if query.length not in (DAY, timedelta(seconds=self.market.bar_seconds)):
+            return _error(400, "this stand-in serves bars of one length; ask for that timespan")
+        pages = Pages(self.market, self.faults, self.clock)
+        return await self._send(request, where, pages.text(query, request.url))
 
-    async def tickers(self, request: web.Request) -> web.Response:
+    async def tickers(self, request: web.Request) -> web.StreamResponse:
         """Answer the reference data of one ticker or of all."""
-        refusal = self._refuse(request)
+        where = Where(method="tickers")
+        refusal = await self._refuse(request, where)
         if refusal is not None:
             return refusal
         wanted = request.query.get("ticker")
         rows = [_reference(symbol) for symbol in self.market.symbols]
         found = [row for row in rows if wanted in (None, row["ticker"])]
-        return web.json_response(
-            {"results": found, "status": "OK", "request_id": _request_id(), "count": len(found)}
-        )
+        body = {"results": found, "status": "OK", "request_id": request_id(), "count": len(found)}
+        return await self._send(request, where, json.dumps(body))
 
-    def _page(self, request: web.Request, query: "_Query") -> web.Response:
-        bars = self._bars(query)
-        page = bars[: query.limit]
-        body: dict[str, Any] = {
-            "ticker": query.ticker,
-            "queryCount": len(page),
-            "resultsCount": len(page),
-            "adjusted": True,
-            "status": "OK",
-            "request_id": _request_id(),
-            "count": len(page),
-        }
-        # As the real one: no key at all instead of an empty list.
-        if page and not self.faults.strikes(FaultName.REST_EMPTY_PAGE):
-            body["results"] = [aggregate(bar) for bar in page]
-        if len(bars) > query.limit:
-            body["next_url"] = _next_url(request, bars[query.limit])
-        text = json.dumps(body)
-        if self.faults.strikes(FaultName.REST_BROKEN_JSON):
+    async def _send(self, request: web.Request, where: Where, text: str) -> web.StreamResponse:
+        """Send an answer as a whole, in drops, in part, or broken."""
+        if self.faults.strikes(FaultName.REST_BROKEN_JSON, where):
             text = text[: len(text) // 2]
+        self.answered += 1
+        drip = self.faults.struck(FaultName.REST_SLOW_DRIP, where)
+        if drip is not None:
+            return await _drip(request, text.encode(), drip.amount or _STALL_S)
+        if self.faults.strikes(FaultName.REST_CUT_BODY, where):
+            return await _cut_short(request, text.encode())
         return web.Response(text=text, content_type="application/json")
 
-    def _bars(self, query: "_Query") -> list[SimBar]:
-        """Return the bars of a page and the first of the next, if there is one."""
-        symbol = {_ticker(symbol): symbol for symbol in self.market.symbols}.get(query.ticker)
-        if symbol is None:
-            return []
-        now = self.clock()
-        finished_before = self.market.start_of(self.market.step_at(now))
-        bars = self.market.bars(
-            symbol,
-            query.start,
-            min(query.end, finished_before),
-            limit=query.limit + 1,
-            newest_first=not query.ascending,
-        )
-        # As the real one, which answers with the bar under way as if it were whole.
-        under_way = self.market.unfinished_bar(symbol, now)
-        if under_way is None or not query.start <= under_way.start < query.end:
-            return bars
-        if not query.ascending:
-            return [under_way, *bars]
-        return bars if len(bars) > query.limit else [*bars, under_way]
-
-    def _refuse(self, request: web.Request) -> web.Response | None:
+    async def _refuse(self, request: web.Request, where: Where) -> web.StreamResponse | None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         given = given or request.query.get("apiKey", "")
         if not given:
             return _error(401, "API Key was not provided")
         if given != self.api_key:
             return _error(401, "Unknown API Key")
-        if self.faults.strikes(FaultName.REST_SERVER_ERROR):
-            return _error(502, "bad gateway")
-        if self._over_the_limit() or self.faults.strikes(FaultName.REST_RATE_LIMIT):
-            return _error(429, "You've exceeded the maximum requests per minute")
-        return None
+        error = self.faults.struck(FaultName.REST_SERVER_ERROR, where)
+        if error is not None:
+            return _error(int(error.amount or 502), "bad gateway")
+        stall = self.faults.struck(FaultName.REST_STALL, where)
+        if stall is not None:
+            await asyncio.sleep(stall.amount or _STALL_S)
+            return _cut(request)
+        if self.faults.strikes(FaultName.REST_RESET, where):
+            return _cut(request)
+        return self._over_the_limit(where)
 
-    def _over_the_limit(self) -> bool:
+    def _over_the_limit(self, where: Where) -> web.Response | None:
+        told = self.faults.struck(FaultName.REST_RETRY_AFTER, where)
+        if told is not None:
+            return _too_many(str(round(told.amount or _RETRY_AFTER_S)))
+        if self.faults.strikes(FaultName.REST_RATE_LIMIT, where):
+            return _too_many()
         now = self.clock()
         while self._calls and self._calls[0] < now - _RATE_WINDOW:
             self._calls.popleft()
         if self.calls_per_minute and len(self._calls) >= self.calls_per_minute:
-            return True
+            return _too_many()
         self._calls.append(now)
-        return False
+        return None
 
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """What a page begins with is in its `cursor`, so that new bars move no page."""
-
-    ticker: str
-    start: datetime
-    end: datetime
-    limit: int
-    ascending: bool
-
-    @classmethod
-    def parse(cls, request: web.Request) -> "_Query":
-        limit = int(request.query.get("limit", DEFAULT_LIMIT))
-        if not 0 < limit <= MAX_LIMIT:
-            raise ValueError(f"limit must lie between 1 and {MAX_LIMIT}")
-        if request.match_info["multiplier"] != "1":
-            raise ValueError("this stand-in serves multiplier 1 only")
-        ascending = request.query.get("sort", "asc") == "asc"
-        start, _ = _interval(request.match_info["start"])
-        _, end = _interval(request.match_info["end"])
-        if "cursor" in request.query:
-            first, after_first = _interval(request.query["cursor"])
-            start, end = (first, end) if ascending else (start, after_first)
-        return cls(request.match_info["ticker"], start, end, limit, ascending)
-
-
-def aggregate(bar: SimBar) -> dict[str, Any]:
-    """Return a bar in REST's form: `t` is its start in ms, `n` its trades."""
-    return {
-        "v": bar.volume,
-        "vw": bar.vwap,
-        "o": bar.open,
-        "c": bar.close,
-        "h": bar.high,
-        "l": bar.low,
-        "t": _ms(bar.start),
-        "n": bar.transactions,
-    }
-
-
-def _interval(text: str) -> tuple[datetime, datetime]:
-    """Return [begin, end) of a date, or of the millisecond of a timestamp."""
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-        return day, day + timedelta(days=1)
-    moment = datetime.fromtimestamp(int(text) / 1000, UTC)
-    return moment, moment + timedelta(milliseconds=1)
-
-
-def _next_url(request: web.Request, first: SimBar) -> str:
-    names = {**request.query, "cursor": str(_ms(first.start))}
-    names.pop("apiKey", None)
-    return str(request.url.with_query(names))
+    def _symbol(self, ticker: str) -> str | None:
+        return {ticker_of(symbol): symbol for symbol in self.market.symbols}.get(ticker)
 
 
 def _reference(symbol: str) -> dict[str, Any]:
     base, quote = symbol.split("-")
     return {
-        "ticker": _ticker(symbol),
+        "ticker": ticker_of(symbol),
         "name": f"{base} - {quote}",
         "market": "crypto",
         "locale": "global",
@@ -200,18 +129,42 @@ def _reference(symbol: str) -> dict[str, Any]:
     }
 
 
-def _ticker(symbol: str) -> str:
-    return "X:" + symbol.replace("-", "")
+async def _drip(request: web.Request, body: bytes, seconds: float) -> web.StreamResponse:
+    """Send an answer in small pieces over so many seconds."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(body)
+    await response.prepare(request)
+    size = max(1, len(body) // _DRIPS)
+    for first in range(0, len(body), size):
+        await asyncio.sleep(seconds / _DRIPS)
+        await response.write(body[first : first + size])
+    return response
 
 
-def _ms(when: datetime) -> int:
-    return round(when.timestamp() * 1000)
+async def _cut_short(request: web.Request, body: bytes) -> web.StreamResponse:
+    """Send the first half of what was announced, then cut the connection."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(body)
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
 
 
-def _request_id() -> str:
-    return f"{next(_request_numbers):032x}"
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def _too_many(retry_after_s: str | None = None) -> web.Response:
+    answer = _error(429, "You've exceeded the maximum requests per minute")
+    if retry_after_s is not None:
+        answer.headers["Retry-After"] = retry_after_s
+    return answer
 
 
 def _error(status: int, message: str) -> web.Response:
-    body = {"status": "ERROR", "request_id": _request_id(), "error": message}
+    body = {"status": "ERROR", "request_id": request_id(), "error": message}
     return web.json_response(body, status=status)

@@ -13,7 +13,7 @@ from polygon.rest.models import Agg
 from urllib3.exceptions import MaxRetryError
 
 from market_sim.faults import FaultName
-from market_sim.polygon_rest import aggregate
+from market_sim.polygon_pages import aggregate
 from tests.market_sim.markets import START
 from tests.market_sim.vendor import HISTORY_BARS, KEY, LIVE_BARS, Vendor, seeded_market, selling
 
