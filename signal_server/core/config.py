@@ -14,19 +14,21 @@ from pydantic import (
     JsonValue,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
 )
 
-from signal_server.core.errors import ConfigError, UnknownSymbolError
+from signal_server.core.errors import ConfigError
 from signal_server.core.section import Positive, Section, Share
-from signal_server.core.symbols import check_symbol
+from signal_server.core.symbol_list import DEFAULT_SYMBOLS, symbols_meant
 from signal_server.core.training_config import BoosterConfig as BoosterConfig
 from signal_server.core.training_config import SampleWeights as SampleWeights
 from signal_server.core.training_config import TrainingConfig as TrainingConfig
@@ -36,13 +38,26 @@ DEFAULT_CONFIG = Path("conf/signal_server.yml")
 
 
 class PolygonConfig(Section):
-    """Where Polygon.io is and how fast the plan may be asked."""
+    """Where Polygon.io is, how fast the plan may be asked, and through which of its clients.
+
+    A silence of `timeout_s` fails a call. A backfill tries what fails in passing, like a rate
+    limit, again for `retry_for_s`.
+    """
 
     rest_url: str
     feed: str
     secure: bool
     calls_per_minute: Annotated[int, Field(ge=0)]
     timeout_s: Annotated[float, Field(gt=0)]
+    client: Literal["auto", "polygon", "massive"] = "auto"
+    retry_for_s: Annotated[float, Field(ge=0)] = 14_400
+
+
+class KrakenConfig(Section):
+    """Where Kraken's public REST is, which says what can be traded and in which sizes."""
+
+    rest_url: str = "https://api.kraken.com"
+    timeout_s: Annotated[float, Field(gt=0)] = 20
 
 
 class DriftConfig(Section):
@@ -215,8 +230,10 @@ class Settings(BaseSettings):
 
     data_dir: Path
     bar_seconds: Literal[1, 60]
-    symbols: Annotated[list[str], Field(min_length=1)]
+    symbols_file: Path = DEFAULT_SYMBOLS
+    symbols: Annotated[list[str], NoDecode, Field(min_length=1)]
     polygon: PolygonConfig
+    kraken: KrakenConfig = KrakenConfig()
     serving: ServingConfig
     training: TrainingConfig
     backtest: BacktestConfig
@@ -236,16 +253,10 @@ class Settings(BaseSettings):
         """Let the environment win over the file, whose content arrives as init arguments."""
         return env_settings, init_settings
 
-    @field_validator("symbols")
+    @field_validator("symbols", mode="before")
     @classmethod
-    def _each_symbol_is_one_and_named_once(cls, symbols: list[str]) -> list[str]:
-        try:
-            written = {check_symbol(symbol) for symbol in symbols}
-        except UnknownSymbolError as error:
-            raise ValueError(str(error)) from error
-        if len(written) < len(symbols):
-            raise ValueError("a symbol is named twice")
-        return symbols
+    def _tiers_stand_for_their_coins(cls, given: object, info: ValidationInfo) -> list[str]:
+        return symbols_meant(given, info.data.get("symbols_file", DEFAULT_SYMBOLS))
 
     @model_validator(mode="after")
     def _names_and_durations_fit(self) -> Self:
@@ -346,12 +357,13 @@ def _advice(name: str, known: Iterable[str]) -> str:
 def _nested_names() -> list[str]:
     sections: tuple[type[Section], ...] = (
         PolygonConfig,
+        KrakenConfig,
         ServingConfig,
         TrainingConfig,
         BacktestConfig,
         RegistryConfig,
     )
-    names = ("POLYGON", "SERVING", "TRAINING", "BACKTEST", "REGISTRY")
+    names = ("POLYGON", "KRAKEN", "SERVING", "TRAINING", "BACKTEST", "REGISTRY")
     return [
         f"{ENVIRONMENT_PREFIX}{name}__{key.upper()}"
         for name, section in zip(names, sections, strict=True)
