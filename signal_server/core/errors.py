@@ -29,6 +29,14 @@ class ImportFileError(MarketDataError):
     """A file to import is corrupt, empty or of no known format."""
 
 
+class FlatFileError(ImportFileError):
+    """A flat file is cut off, damaged or of another form."""
+
+
+class NotEntitledError(MarketDataError):
+    """The plan does not include what was asked for."""
+
+
 class NoHistoryError(MarketDataError):
     """The store holds too few bars for what was asked."""
 
