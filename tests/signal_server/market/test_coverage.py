@@ -125,6 +125,6 @@ for minute in range(int(sys.argv[3]), 60, 2):
 def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
     path = tmp_path / "coverage.json"
     command = [sys.executable, "-c", ADD_EVERY_OTHER, str(path), START.isoformat()]
-    workers = [subprocess.Popen([*command, first]) for first in ("0", "1")]
+    workers = [subprocess.Popen([*command, first]) for first in ("0", "1")]  # noqa: S603
     assert [worker.wait() for worker in workers] == [0, 0]
     assert Coverage(path).covered(span(0, 60)) == [span(0, 60)]
