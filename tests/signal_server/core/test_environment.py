@@ -60,7 +60,11 @@ def test_an_unknown_key_of_the_file_is_refused(tmp_path: Path) -> None:
     [
         ('["BTC-USD", "btcusd"]', "'btcusd' is no symbol; write it as BASE-QUOTE"),
         ('["BTC-USD", "BTC-USD"]', "symbols: a symbol is named twice"),
-        ("BTC-USD,ETH-USD", "write a list or a section as JSON"),
+        ("BTC-USD,btcusd", "'btcusd' is no symbol; write it as BASE-QUOTE"),
+        ("tier9", "or name a tier: tier1, tier2, tier3, tier4, all"),
+        ('["BTC-USD"', "write a tier, or a list of tiers and symbols"),
+        ("[1]", "write a tier, or a list of tiers and symbols"),
+        ("[]", "symbols: List should have at least 1 item"),
     ],
 )
 def test_what_is_no_list_of_symbols_is_refused(
@@ -68,6 +72,38 @@ def test_what_is_no_list_of_symbols_is_refused(
 ) -> None:
     monkeypatch.setenv("SIGNAL_SERVER_SYMBOLS", symbols)
     with pytest.raises(ConfigError, match=sentence):
+        load_settings(CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "expected"),
+    [
+        ("BTC-USD,ETH-USD", ["BTC-USD", "ETH-USD"]),
+        ('["ETH-USD", "BTC-USD"]', ["ETH-USD", "BTC-USD"]),
+        ("PEPE-USD", ["PEPE-USD"]),
+    ],
+)
+def test_symbols_are_a_list_or_joined_by_commas(
+    monkeypatch: pytest.MonkeyPatch, symbols: str, expected: list[str]
+) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_SYMBOLS", symbols)
+    assert load_settings(CONFIG).symbols == expected
+
+
+def test_a_tier_stands_for_its_coins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_SYMBOLS_FILE", str(CONFIG.with_name("symbols.yml")))
+    monkeypatch.setenv("SIGNAL_SERVER_SYMBOLS", "PEPE-USD, tier1")
+    symbols = load_settings(CONFIG).symbols
+    assert symbols[:3] == ["PEPE-USD", "BTC-USD", "ETH-USD"]
+    assert len(symbols) == 21
+    monkeypatch.setenv("SIGNAL_SERVER_SYMBOLS", "all")
+    assert len(load_settings(CONFIG).symbols) == 99
+
+
+def test_a_missing_list_of_coins_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_SYMBOLS_FILE", str(tmp_path / "none.yml"))
+    monkeypatch.setenv("SIGNAL_SERVER_SYMBOLS", "tier1")
+    with pytest.raises(ConfigError, match=r"none\.yml does not exist; name it with symbols_file"):
         load_settings(CONFIG)
 
 
