@@ -204,6 +204,11 @@ class FaultSwitch:
         """Switch every fault off."""
         self._faults.clear()
 
+    @property
+    def names(self) -> frozenset[FaultName]:
+        """The faults that were switched on, even if they have struck their last time."""
+        return frozenset(self._faults)
+
     def strikes(self, name: FaultName, occasion: Where = ANYWHERE) -> bool:
         """Tell whether the fault happens at this occasion, and count it if so."""
         return self.struck(name, occasion) is not None
