@@ -60,6 +60,22 @@ class KrakenConfig(Section):
     timeout_s: Annotated[float, Field(gt=0)] = 20
 
 
+class FlatFilesConfig(Section):
+    """Where the vendor's flat files are, and how patiently they are fetched.
+
+    A download slower than `slowest_bytes_s` goes on by a new request; a file is given up after
+    `patience_s` without a byte.
+    """
+
+    url: str = "https://files.massive.com"
+    bucket: str = "flatfiles"
+    prefix: str = "global_crypto/minute_aggs_v1"
+    timeout_s: Annotated[float, Field(gt=0)] = 20.0
+    slowest_bytes_s: Annotated[float, Field(gt=0)] = 10_000.0
+    patience_s: Annotated[float, Field(ge=0)] = 900.0
+    downloads: Positive = 4
+
+
 class DriftConfig(Section):
     """When the serving model counts as drifted: people are warned, or bots are told to stop buying.
 
@@ -233,6 +249,7 @@ class Settings(BaseSettings):
     symbols_file: Path = DEFAULT_SYMBOLS
     symbols: Annotated[list[str], NoDecode, Field(min_length=1)]
     polygon: PolygonConfig
+    flat_files: FlatFilesConfig = FlatFilesConfig()
     kraken: KrakenConfig = KrakenConfig()
     serving: ServingConfig
     training: TrainingConfig
@@ -240,6 +257,8 @@ class Settings(BaseSettings):
     registry: RegistryConfig = RegistryConfig()
     profiles: dict[str, ProfileConfig]
     polygon_api_key: SecretStr = SecretStr("")
+    flat_files_access_key: SecretStr = SecretStr("")
+    flat_files_secret_key: SecretStr = SecretStr("")
 
     @classmethod
     def settings_customise_sources(
@@ -289,6 +308,11 @@ class Settings(BaseSettings):
     def bars_dir(self) -> Path:
         """Root of the Parquet bar store."""
         return self.data_dir / "bars"
+
+    @property
+    def flat_files_dir(self) -> Path:
+        """Where flat files are kept while they are read, and which were read."""
+        return self.data_dir / "flat_files"
 
     @property
     def models_dir(self) -> Path:
@@ -357,13 +381,14 @@ def _advice(name: str, known: Iterable[str]) -> str:
 def _nested_names() -> list[str]:
     sections: tuple[type[Section], ...] = (
         PolygonConfig,
+        FlatFilesConfig,
         KrakenConfig,
         ServingConfig,
         TrainingConfig,
         BacktestConfig,
         RegistryConfig,
     )
-    names = ("POLYGON", "KRAKEN", "SERVING", "TRAINING", "BACKTEST", "REGISTRY")
+    names = ("POLYGON", "FLAT_FILES", "KRAKEN", "SERVING", "TRAINING", "BACKTEST", "REGISTRY")
     return [
         f"{ENVIRONMENT_PREFIX}{name}__{key.upper()}"
         for name, section in zip(names, sections, strict=True)

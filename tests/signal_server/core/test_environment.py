@@ -12,11 +12,11 @@ CONFIG = Path(__file__).parents[3] / "conf" / "signal_server.yml"
 def test_every_documented_kind_of_name_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNAL_SERVER_DATA_DIR", "/tmp/elsewhere")  # noqa: S108
     monkeypatch.setenv("SIGNAL_SERVER_SERVING__PORT", "0")
-    monkeypatch.setenv("SIGNAL_SERVER_POLYGON_API_KEY", "secret")
+    monkeypatch.setenv("SIGNAL_SERVER_POLYGON_API_KEY", "hush")
     settings = load_settings(CONFIG)
     assert settings.data_dir == Path("/tmp/elsewhere")  # noqa: S108
     assert settings.serving.port == 0
-    assert "secret" not in repr(settings)
+    assert "hush" not in repr(settings)
 
 
 def test_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
