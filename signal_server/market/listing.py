@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -20,8 +20,8 @@ FRESH = timedelta(days=1)
 class Tickers(Protocol):
     """A source of all tickers of coins."""
 
-    def tickers(self, *, active: bool) -> Mapping[str, str]:
-        """Return what is traded, or what no longer is, each with the day of its end or ''."""
+    def listed(self, *, active: bool = True) -> frozenset[str]:
+        """Return the REST tickers of all coins, or of those that are listed no more."""
         ...
 
 
@@ -35,14 +35,14 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The tickers of a moment (tz-aware UTC), the delisted ones with the day of their end or ''.
+    """The REST tickers of a moment (tz-aware UTC).
 
     The delisted ones are asked for only when a coin is missing: `complete` says whether they were.
     """
 
     asked_at: datetime
     listed: frozenset[str]
-    delisted: Mapping[str, str] = field(default_factory=dict)
+    delisted: frozenset[str] = frozenset()
     complete: bool = False
 
     def standing(self, symbol: str) -> Standing:
@@ -51,10 +51,6 @@ class Listing:
         if ticker in self.listed:
             return Standing.LISTED
         return Standing.DELISTED if ticker in self.delisted else Standing.UNLISTED
-
-    def ended(self, symbol: str) -> str:
-        """Return the day on which a delisted coin ended, '' if it is not told."""
-        return self.delisted.get(to_polygon_rest(symbol), "")
 
     def answers(self, symbols: Iterable[str]) -> bool:
         """Return whether nothing more can be learnt of these coins by asking again at once."""
@@ -90,7 +86,7 @@ def ask_listing(source: Tickers, symbols: Collection[str], clock: Clock) -> List
     again = Listing(listing.asked_at, listing.listed | _listed(source))
     if again.answers(symbols):
         return again
-    return Listing(again.asked_at, again.listed, source.tickers(active=False), complete=True)
+    return Listing(again.asked_at, again.listed, source.listed(active=False), complete=True)
 
 
 def current_listing(source: Tickers, path: Path, symbols: Collection[str], clock: Clock) -> Listing:
@@ -130,8 +126,7 @@ def choose_for_history(symbols: Iterable[str], listing: Listing, coins: SymbolLi
 def reason(symbol: str, listing: Listing, coins: SymbolList) -> str:
     """Return the sentence that says why a coin is not listed and what to do."""
     if listing.standing(symbol) is Standing.DELISTED:
-        ended = listing.ended(symbol)
-        fact = f"Polygon.io lists {symbol} no longer" + (f", since {ended}" if ended else "")
+        fact = f"Polygon.io lists {symbol} no longer"
     else:
         fact = f"Polygon.io lists no {symbol}"
     return f"{fact}; {_advice(symbol, listing, coins)}"
@@ -147,7 +142,7 @@ def read_listing(path: Path) -> Listing | None:
         return Listing(
             asked_at,
             frozenset(map(str, content["listed"])),
-            {str(ticker): str(ended) for ticker, ended in content["delisted"].items()},
+            frozenset(map(str, content["delisted"])),
             bool(content["complete"]),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
@@ -161,7 +156,7 @@ def write_listing(path: Path, listing: Listing) -> None:
     content = {
         "asked_at": listing.asked_at.isoformat(),
         "listed": sorted(listing.listed),
-        "delisted": dict(sorted(listing.delisted.items())),
+        "delisted": sorted(listing.delisted),
         "complete": listing.complete,
     }
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -170,7 +165,7 @@ def write_listing(path: Path, listing: Listing) -> None:
 
 
 def _listed(source: Tickers) -> frozenset[str]:
-    tickers = frozenset(source.tickers(active=True))
+    tickers = source.listed()
     if not tickers:
         raise MarketDataError("Polygon.io answered that it lists no coin at all; try again")
     return tickers

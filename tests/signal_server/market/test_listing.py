@@ -1,5 +1,4 @@
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,14 +38,14 @@ class Answers:
     """A source that gives prepared answers; the last of those about listed coins for ever."""
 
     active: list[list[str]]
-    ended: Mapping[str, str] = field(default_factory=dict)
+    ended: frozenset[str] = frozenset()
     asked: list[bool] = field(default_factory=list)
 
-    def tickers(self, *, active: bool) -> Mapping[str, str]:
+    def listed(self, *, active: bool = True) -> frozenset[str]:
         self.asked.append(active)
         if not active:
             return self.ended
-        return dict.fromkeys(self.active.pop(0) if len(self.active) > 1 else self.active[0], "")
+        return frozenset(self.active.pop(0) if len(self.active) > 1 else self.active[0])
 
 
 def clock() -> datetime:
@@ -68,11 +67,10 @@ def test_a_list_that_was_cut_short_is_asked_for_again() -> None:
 
 
 def test_a_coin_that_is_missing_is_looked_for_among_the_delisted() -> None:
-    source = Answers([[BTC]], {MKR: "2025-09-18"})
+    source = Answers([[BTC]], frozenset({MKR}))
     listing = ask_listing(source, ["BTC-USD", "MKR-USD", "NOPE-USD"], clock)
     assert source.asked == [True, True, False]
     assert listing.standing("MKR-USD") is Standing.DELISTED
-    assert listing.ended("MKR-USD") == "2025-09-18"
     assert listing.standing("NOPE-USD") is Standing.UNLISTED
 
 
@@ -92,7 +90,7 @@ def test_a_listing_is_remembered_for_a_day(tmp_path: Path) -> None:
 
 def test_a_coin_that_was_not_asked_for_before_is_asked_for_now(tmp_path: Path) -> None:
     path = tmp_path / "listing.json"
-    source = Answers([[BTC]], {MKR: ""})
+    source = Answers([[BTC]], frozenset({MKR}))
     current_listing(source, path, ["BTC-USD"], clock)
     assert current_listing(source, path, ["MKR-USD"], clock).standing("MKR-USD") == "delisted"
     source.asked.clear()
@@ -101,7 +99,7 @@ def test_a_coin_that_was_not_asked_for_before_is_asked_for_now(tmp_path: Path) -
 
 
 def test_a_listing_comes_back_from_its_file(tmp_path: Path) -> None:
-    listing = Listing(NOW, frozenset({BTC, ETH}), {MKR: "2025-09-18"}, complete=True)
+    listing = Listing(NOW, frozenset({BTC, ETH}), frozenset({MKR}), complete=True)
     write_listing(tmp_path / "listing.json", listing)
     assert read_listing(tmp_path / "listing.json") == listing
 
@@ -131,13 +129,13 @@ def reasons(chosen: Chosen) -> dict[str, str]:
 
 
 def test_each_coin_that_is_left_out_says_why_and_what_to_do() -> None:
-    listing = Listing(NOW, frozenset({BTC, SKY, "X:FTMUSD"}), {MKR: "2025-09-18"}, complete=True)
+    listing = Listing(NOW, frozenset({BTC, SKY, "X:FTMUSD"}), frozenset({MKR}), complete=True)
     symbols = ("NOPE-USD", "BTC-USD", "MKR-USD", "S-USD", "MATIC-USD")
     chosen = choose(symbols, listing, COINS)
     assert chosen.symbols == ("BTC-USD",)
     assert reasons(chosen) == {
         "NOPE-USD": "Polygon.io lists no NOPE-USD; correct it, or take it out of symbols",
-        "MKR-USD": "Polygon.io lists MKR-USD no longer, since 2025-09-18; "
+        "MKR-USD": "Polygon.io lists MKR-USD no longer; "
         "it is SKY-USD now, 24,000 for one: name that in symbols",
         "S-USD": "Polygon.io lists no S-USD; it is still called FTM-USD there: "
         "name that in symbols",
@@ -146,7 +144,7 @@ def test_each_coin_that_is_left_out_says_why_and_what_to_do() -> None:
 
 
 def test_a_delisted_coin_still_has_its_history() -> None:
-    listing = Listing(NOW, frozenset({BTC}), {MKR: ""}, complete=True)
+    listing = Listing(NOW, frozenset({BTC}), frozenset({MKR}), complete=True)
     chosen = choose_for_history(("MKR-USD", "NOPE-USD", "BTC-USD"), listing, COINS)
     assert chosen.symbols == ("MKR-USD", "BTC-USD")
     assert list(reasons(chosen)) == ["NOPE-USD"]
