@@ -124,4 +124,5 @@ def _flags(
 
 def _refused(frame: pd.DataFrame, codes: NDArray[np.int8]) -> pd.DataFrame:
     bad = np.flatnonzero(codes)
-    return frame.iloc[bad].assign(reason=[str(FAULTS[code]) for code in codes[bad].tolist()])
+    reasons = [str(FAULTS[code]) for code in codes[bad].tolist()]
+    return frame.iloc[bad].assign(reason=pd.array(reasons, dtype="str"))
