@@ -1,19 +1,16 @@
 """The Polygon stand-in's stream, heard by the vendor's own client."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession, WSMsgType
-from polygon import WebSocketClient
 from polygon.exceptions import AuthError
 from websockets.exceptions import ConnectionClosedError
 
 from market_sim.faults import FaultName
+from tests.market_sim.listener import Listener, listening
 from tests.market_sim.markets import START
 from tests.market_sim.vendor import (
     HISTORY_BARS,
@@ -24,54 +21,7 @@ from tests.market_sim.vendor import (
     selling,
 )
 
-PATIENCE_S = 30
 START_MS = int(START.timestamp()) * 1000
-Event = dict[str, Any]
-
-
-class Listener:
-    """The vendor's client and everything it was told after its authentication."""
-
-    def __init__(self, vendor: Vendor, topics: tuple[str, ...], key: str = KEY) -> None:
-        self.client = WebSocketClient(
-            key,
-            feed=vendor.address,
-            market="crypto",
-            secure=False,
-            raw=True,
-            max_reconnects=0,
-            subscriptions=list(topics),
-        )
-        self._heard: asyncio.Queue[Event] = asyncio.Queue()
-
-    async def listen(self) -> None:
-        await self.client.connect(self._keep, max_size=None, proxy=None)
-
-    async def next(self) -> Event:
-        async with asyncio.timeout(PATIENCE_S):
-            return await self._heard.get()
-
-    async def some(self, count: int) -> list[Event]:
-        return [await self.next() for _ in range(count)]
-
-    async def _keep(self, frame: str | bytes) -> None:
-        for event in json.loads(frame):
-            self._heard.put_nowait(event)
-
-
-@asynccontextmanager
-async def listening(vendor: Vendor, *topics: str) -> AsyncIterator[Listener]:
-    """Yield a client whose subscriptions are confirmed."""
-    listener = Listener(vendor, topics)
-    task = asyncio.create_task(listener.listen())
-    try:
-        told = await listener.some(len(topics))
-        assert {event["message"] for event in told} == {f"subscribed to: {x}" for x in topics}
-        yield listener
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, ConnectionClosedError):
-            await task
 
 
 @pytest.fixture
