@@ -23,7 +23,7 @@ BLOCK_BARS = 32_768
 _WARMUPS_PER_BLOCK = 4
 """A block begins with a warm-up, which must stay a small part of it."""
 
-_THREADS = 2
+THREADS = 2
 """numpy and TA-Lib let go of the interpreter's lock; more threads than that wait for memory."""
 
 _KEPT_BYTES = 31 << 20
@@ -150,7 +150,7 @@ def compute_columns(
             for column, feature in zip(columns, features, strict=True):
                 column[first : first + step] = feature.compute(indicators)[first - begin :]
 
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(compute, range(0, len(bars), step)))
     for column, feature in zip(columns, features, strict=True):
         column[: feature.warmup_bars - 1] = np.nan

@@ -17,6 +17,8 @@ from signal_server.features.windows import Array
 
 Seconds = NDArray[np.int64]
 
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
 BAR_ARRAYS = ("open", "high", "low", "close", "volume", "transactions")
 
 
@@ -30,10 +32,12 @@ class BarArrays:
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Self:
         """Take a bar frame."""
-        closes = pd.DatetimeIndex(frame.index).as_unit("s").asi8
-        values = frame.to_numpy(dtype=np.float64)
-        places = {name: place for place, name in enumerate(frame.columns)}
-        columns = {name: np.ascontiguousarray(values[:, places[name]]) for name in BAR_ARRAYS}
+        index = pd.DatetimeIndex(frame.index)
+        closes = index.asi8 // _PER_SECOND[index.unit]
+        columns = {
+            name: np.ascontiguousarray(frame[name].to_numpy(dtype=np.float64))
+            for name in BAR_ARRAYS
+        }
         return cls(np.asarray(closes, dtype=np.int64), columns)
 
     def __len__(self) -> int:

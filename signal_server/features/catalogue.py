@@ -101,7 +101,7 @@ def compute_features(
         )
     others = {symbol: BarArrays.of(leaders[symbol]) for symbol in leaders_of(names)}
     columns = compute_columns(find_features(names), BarArrays.of(bars), others)
-    return pd.DataFrame(columns.T, index=bars.index, columns=list(names))
+    return pd.DataFrame(columns.T, index=bars.index, columns=list(names), copy=False)
 
 
 def warmup_bars(names: Sequence[str]) -> int:

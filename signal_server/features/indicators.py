@@ -134,5 +134,5 @@ class Indicators(Primitives):
 
     def _directional_move(self, move: Array, other: Array) -> Array:
         # pandas-ta decides a tie between the two moves by rounding errors; here a tie is a tie.
-        counts = (move - other > self.negligible) & (move > self.negligible)
-        return np.where(counts | np.isnan(move), move, 0.0)
+        idle = (move - other <= self.negligible) | (move <= self.negligible)
+        return np.where(idle, 0.0, move)

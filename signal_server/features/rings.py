@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_server.features.windows import Array, Ladder, pieces
+from signal_server.features.windows import Array, pieces
 
 Numbers = NDArray[np.int64]
 
@@ -73,19 +73,18 @@ class LadderRings:
             self._memory[start : start + size].reshape(count, symbols, -1)
             for start, size, count in zip(self._starts, sizes, counts, strict=False)
         ]
+        self._alike = _alike([max(lengths[name]) for name in self.names])
         self._plan_reading(symbols)
 
     def fill(self, row: int, histories: Sequence[Array]) -> None:
         """Forget the symbol's windows and take those of its history, one array for each name."""
-        longest = dict(self.windows)
-        ladders = [
-            Ladder(self._combine, history[-longest[name] :])
-            for name, history in zip(self.names, histories, strict=True)
-        ]
-        for level, ring in enumerate(self._rings):
-            # Ladders come longest first, as in the rings: the short ones have no such level.
-            for places, ladder in zip(ring[:, row], ladders, strict=False):
-                _fill_end(places, ladder.level(level))
+        for names, longest in self._alike:
+            windows = np.stack([history[-longest:] for history in histories[names]])
+            for level, ring in enumerate(self._rings[: longest.bit_length()]):
+                _fill_end(ring[names, row], windows)
+                half = 1 << level
+                older = windows[:, : max(windows.shape[1] - half, 0)]
+                windows = self._combine(windows[:, half:], older)
 
     def push(self, rows: Numbers, newest: Numbers, values: Array) -> None:
         """Add one value of each array (names, rows)."""
@@ -142,7 +141,16 @@ class Averages:
         self.values[:, rows] = np.where(np.isnan(last), values, moved)
 
 
+def _alike(longest: Sequence[int]) -> list[tuple[slice, int]]:
+    """Return which arrays, sorted by their longest windows, have as many levels; and the longest."""
+    tops = [length.bit_length() for length in longest]
+    firsts = [tops.index(top) for top in dict.fromkeys(tops)]
+    ends = [*firsts[1:], len(tops)]
+    return [(slice(first, end), longest[first]) for first, end in zip(firsts, ends, strict=True)]
+
+
 def _fill_end(places: Array, values: Array) -> None:
-    missing = max(len(places) - len(values), 0)
-    places[:missing] = np.nan
-    places[missing:] = values[len(values) - len(places) + missing :]
+    size, count = places.shape[-1], values.shape[-1]
+    missing = max(size - count, 0)
+    places[..., :missing] = np.nan
+    places[..., missing:] = values[..., count - size + missing :]
