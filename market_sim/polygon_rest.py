@@ -3,9 +3,9 @@
 import asyncio
 import json
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from aiohttp import web
 
@@ -13,6 +13,7 @@ from market_sim.clock import Clock, utc_now
 from market_sim.faults import FaultName, FaultSwitch, Where
 from market_sim.market import SimMarket
 from market_sim.polygon_pages import DAY, PageQuery, Pages, request_id, ticker_of
+from market_sim.polygon_tickers import ticker_page
 
 _RATE_WINDOW = timedelta(minutes=1)
 _STALL_S = 60.0
@@ -22,13 +23,17 @@ _RETRY_AFTER_S = 1.0
 
 @dataclass(slots=True)
 class PolygonRest:
-    """Serves one market; `calls_per_minute` 0 is an unlimited plan."""
+    """Serves one market; `calls_per_minute` 0 is an unlimited plan.
+
+    `delisted` are coins that were listed once, with the moment (UTC) of their end.
+    """
 
     market: SimMarket
     api_key: str
     faults: FaultSwitch
     calls_per_minute: int = 0
     clock: Clock = utc_now
+    delisted: Mapping[str, datetime] = field(default_factory=dict)
     answered: int = field(default=0, init=False)
     _calls: deque[datetime] = field(default_factory=deque, init=False)
 
@@ -57,15 +62,15 @@ class PolygonRest:
         return await self._send(request, where, pages.text(query, request.url))
 
     async def tickers(self, request: web.Request) -> web.StreamResponse:
-        """Answer the reference data of one ticker or of all."""
+        """Answer one page of the coins that are listed, or with `active=false` were."""
         where = Where(method="tickers")
         refusal = await self._refuse(request, where)
         if refusal is not None:
             return refusal
-        wanted = request.query.get("ticker")
-        rows = [_reference(symbol) for symbol in self.market.symbols]
-        found = [row for row in rows if wanted in (None, row["ticker"])]
-        body = {"results": found, "status": "OK", "request_id": request_id(), "count": len(found)}
+        try:
+            body = ticker_page(self.market.symbols, self.delisted, request.url)
+        except ValueError as error:
+            return _error(400, str(error))
         return await self._send(request, where, json.dumps(body))
 
     async def _send(self, request: web.Request, where: Where, text: str) -> web.StreamResponse:
@@ -114,19 +119,6 @@ class PolygonRest:
 
     def _symbol(self, ticker: str) -> str | None:
         return {ticker_of(symbol): symbol for symbol in self.market.symbols}.get(ticker)
-
-
-def _reference(symbol: str) -> dict[str, Any]:
-    base, quote = symbol.split("-")
-    return {
-        "ticker": ticker_of(symbol),
-        "name": f"{base} - {quote}",
-        "market": "crypto",
-        "locale": "global",
-        "active": True,
-        "currency_symbol": quote,
-        "base_currency_symbol": base,
-    }
 
 
 async def _drip(request: web.Request, body: bytes, seconds: float) -> web.StreamResponse:
