@@ -13,7 +13,6 @@ from signal_server.core.errors import NoHistoryError, SchemaMismatchError
 from signal_server.features.batch import BatchIndicators, compute_columns
 from signal_server.features.candles import BarArrays
 from signal_server.features.feature import REGISTER, Feature, Group
-from signal_server.features.leaders import ETHER
 from signal_server.features.six import SIX_NAMES
 
 for _module in (
@@ -47,7 +46,6 @@ _INDICATOR_GROUPS = {
     Group.PRICE_ACTION,
     Group.TRANSACTIONS,
 }
-# Ether as a second leader made forecasts of later months worse (docs/research.md).
 _POOLED_GROUPS = {
     Group.SCALED,
     Group.SLOW,
@@ -130,6 +128,6 @@ def _belongs(feature: Feature, which: FeatureSet) -> bool:
     if which == "six":
         return feature.name in SIX_NAMES
     if which == "pooled":
-        return feature.group in _POOLED_GROUPS and ETHER not in feature.leaders
+        return feature.group in _POOLED_GROUPS
     more = {Group.SIX, Group.SCALED} if which == "all" else set()
     return feature.group in _INDICATOR_GROUPS | more

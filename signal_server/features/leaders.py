@@ -10,7 +10,6 @@ from signal_server.features.indicators import Indicators
 from signal_server.features.windows import Array
 
 BITCOIN = "BTC-USD"
-ETHER = "ETH-USD"
 
 _LED = (
     *(f"scaled_return_{length}" for length in (1, 5, 15, 30, 60, 240, 1440, 4320)),
@@ -54,8 +53,7 @@ def _relative(own: Feature, length: int) -> None:
         return of.value(own) - of.leader(BITCOIN, own)
 
 
-for _symbol in (BITCOIN, ETHER):
-    for _name in _LED:
-        _led(_symbol, REGISTER[_name])
+for _name in _LED:
+    _led(BITCOIN, REGISTER[_name])
 for _length in (5, 15, 60, 240, 1440):
     _relative(REGISTER[f"scaled_return_{_length}"], _length)

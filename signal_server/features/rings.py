@@ -142,7 +142,7 @@ class Averages:
 
 
 def _alike(longest: Sequence[int]) -> list[tuple[slice, int]]:
-    """Return which arrays, sorted by their longest windows, have as many levels; and the longest."""
+    """Return which arrays, the longest windows first, have as many levels, and the longest."""
     tops = [length.bit_length() for length in longest]
     firsts = [tops.index(top) for top in dict.fromkeys(tops)]
     ends = [*firsts[1:], len(tops)]
