@@ -65,6 +65,7 @@ class LiveBar:
     bar: Bar
     received_at: datetime
     repaired: bool = False
+    flags: tuple[str, ...] = ()
 
 
 def model(

@@ -37,6 +37,11 @@ class LiveBar(Protocol):
         """Whether it was missed on the stream and fetched afterwards."""
         ...
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What is odd about it; empty for most."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Intake[L: LiveBar]:

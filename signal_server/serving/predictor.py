@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_server.core.clock import Clock
-from signal_server.core.domain import Signal
+from signal_server.core.domain import Bar, Signal
 from signal_server.core.errors import ModelError
 from signal_server.features.live import LiveFeatures
 from signal_server.journal.predictions import Prediction
@@ -86,6 +86,7 @@ class Predictor:
         self._live = LiveFeatures(model.names, history.symbols, model.bar_seconds)
         self._live.open({symbol: history.frame(symbol) for symbol in history.symbols})
         self._last = {symbol: history.last_close(symbol) for symbol in history.symbols}
+        self._newest: dict[str, LiveBar] = {}
 
     def reopen(self, symbols: Iterable[str]) -> None:
         """Begin these again from the history, after a bar took its place among earlier ones."""
@@ -125,6 +126,7 @@ class Predictor:
 
     def _learn(self, lives: Sequence[LiveBar]) -> None:
         """Append what the features do not have yet; a symbol begun again is ahead already."""
+        self._newest.update((live.bar.symbol, live) for live in lives)
         new = [live.bar for live in lives if self._is_new(live)]
         if new:
             self._live.append(new)
@@ -218,8 +220,16 @@ class Predictor:
             reference_price=bar.close,
             volatility=volatility_per_bar,
             schema_hash=model.schema_hash,
+            flags=(*live.flags, *self._flags_of_leaders(live.bar)),
             bar_received_at=live.received_at,
         )
+
+    def _flags_of_leaders(self, bar: Bar) -> Iterator[str]:
+        """Give what is odd about the other bars of that close that a prediction rests on."""
+        for leader in self.model.leaders:
+            led_by = self._newest.get(leader)
+            if led_by and leader != bar.symbol and led_by.bar.close_time == bar.close_time:
+                yield from (f"{leader}:{flag}" for flag in led_by.flags)
 
 
 def _moments(lives: Sequence[LiveBar]) -> Iterator[list[int]]:

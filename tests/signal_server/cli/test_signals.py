@@ -26,6 +26,15 @@ async def test_valid_signals_are_printed_and_the_client_ends(
     assert latencies_ms == []
 
 
+async def test_what_is_odd_about_a_bar_stands_beside_its_signal(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await world.issue(flags=("jump", "volume_outlier"))
+    async with world.served() as server:
+        await _print(_valid(f"127.0.0.1:{server.port}", ()), None, False)
+    assert capsys.readouterr().out.splitlines()[-1].endswith("  jump, volume_outlier")
+
+
 async def test_without_a_valid_signal_it_says_so(world: World) -> None:
     async with world.served() as server:
         with pytest.raises(ServerError, match="has no valid signal now; watch with"):

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -156,6 +157,24 @@ def test_without_its_leader_a_bar_is_refused_by_the_leaders_name() -> None:
     assert "BTC-USD has none that closed 2026-03-01T12:01:00" in refusal.detail
     at(clock, 2)
     assert set(predictions(made.take([*minute(1, ("BTC-USD",)), *minute(2)]))) == set(SYMBOLS)
+
+
+def test_a_signal_carries_the_flags_of_its_bar_and_of_its_leaders() -> None:
+    clock = HandClock()
+    made = lineup(clock, names=LED)
+    for number, flags in ((1, ("jump",)), (2, ())):
+        at(clock, number)
+        bitcoin, *others = minute(number, ("BTC-USD", "ETH-USD", "SOL-USD"))
+        told = predictions(
+            made.take([replace(bitcoin, flags=flags), replace(others[0], flags=("hole",))])
+            + made.take([others[1]])
+        )
+        led = tuple(f"BTC-USD:{flag}" for flag in flags)
+        assert {symbol: each.signal.flags for symbol, each in told.items()} == {
+            "BTC-USD": flags,
+            "ETH-USD": ("hole", *led),
+            "SOL-USD": led,
+        }
 
 
 def test_a_leader_with_a_hole_in_its_history_leads_nobody() -> None:

@@ -49,6 +49,7 @@ class Live:
     bar: Bar
     received_at: datetime
     repaired: bool = False
+    flags: tuple[str, ...] = ()
 
 
 def bars(count: int, end: datetime = NOON, bar_seconds: int = 60) -> pd.DataFrame:
@@ -150,11 +151,11 @@ class World:
             ) as server:
                 yield server
 
-    async def issue(self, *symbols: str) -> None:
+    async def issue(self, *symbols: str, flags: tuple[str, ...] = ()) -> None:
         """Let a minute pass and a bar of each symbol arrive."""
         self.clock.advance(60)
         arrived = [bar(self.clock.now, symbol) for symbol in symbols or ("BTC-USD",)]
-        await self.engine.take([Live(each, self.clock.now) for each in arrived])
+        await self.engine.take([Live(each, self.clock.now, flags=flags) for each in arrived])
 
 
 def make_world(
