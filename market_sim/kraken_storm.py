@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from market_sim.faults import FaultName, FaultSwitch
@@ -12,12 +13,13 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a fault comes in a storm: so often, or for so many seconds, and how big."""
+    """How a fault comes in a storm: so often, or for so many seconds, how big, and how likely."""
 
     name: FaultName
     times: int | None = None
     lasts_s: Range | None = None
     amount: Range | None = None
+    probability: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,17 @@ class Gust:
     remaining: int | None
     for_s: float | None
     amount: float | None
+    probability: float = 1.0
+
+    def strike(self, faults: FaultSwitch) -> None:
+        """Switch the fault on."""
+        faults.on(
+            self.name,
+            probability=self.probability,
+            remaining=self.remaining,
+            for_s=self.for_s,
+            amount=self.amount,
+        )
 
 
 _STATUS, _LATE_S, _SHORT_S = (502.0, 520.0), (1.0, 12.0), (3.0, 20.0)
@@ -105,7 +118,7 @@ def storm(
             None if bounds is None else round(random.uniform(*bounds), 4)
             for bounds in (kind.lasts_s, kind.amount)
         )
-        gusts.append(Gust(at_s, kind.name, kind.times, lasts_s, amount))
+        gusts.append(Gust(at_s, kind.name, kind.times, lasts_s, amount, kind.probability))
         at_s += random.expovariate(1 / every_s)
     return gusts
 
@@ -113,8 +126,4 @@ def storm(
 def brew(gusts: Iterable[Gust], faults: FaultSwitch, timer: Timer) -> None:
     """Have each fault switched on when it is its time."""
     for gust in gusts:
-
-        def strike(gust: Gust = gust) -> None:
-            faults.on(gust.name, remaining=gust.remaining, for_s=gust.for_s, amount=gust.amount)
-
-        timer.later(gust.at_s, strike)
+        timer.later(gust.at_s, partial(gust.strike, faults))

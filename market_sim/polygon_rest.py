@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from aiohttp import web
 from market_sim.clock import Clock, utc_now
 from market_sim.faults import FaultName, FaultSwitch, Where
 from market_sim.market import SimMarket
-from market_sim.polygon_pages import DAY, PageQuery, Pages, request_id, ticker_of
+from market_sim.polygon_pages import DAY, MAX_LIMIT, PageQuery, Pages, request_id, ticker_of
 from market_sim.polygon_tickers import ticker_page
 
 _RATE_WINDOW = timedelta(minutes=1)
@@ -25,7 +25,8 @@ _RETRY_AFTER_S = 1.0
 class PolygonRest:
     """Serves one market; `calls_per_minute` 0 is an unlimited plan.
 
-    `delisted` are coins that were listed once, with the moment (UTC) of their end.
+    `delisted` are coins that were listed once, with the moment (UTC) of their end. A page holds
+    `page_bars` bars at the most, whatever is asked for.
     """
 
     market: SimMarket
@@ -34,6 +35,7 @@ class PolygonRest:
     calls_per_minute: int = 0
     clock: Clock = utc_now
     delisted: Mapping[str, datetime] = field(default_factory=dict)
+    page_bars: int = MAX_LIMIT
     answered: int = field(default=0, init=False)
     _calls: deque[datetime] = field(default_factory=deque, init=False)
 
@@ -58,6 +60,7 @@ class PolygonRest:
             return _error(400, str(error))
         if query.length not in (DAY, timedelta(seconds=self.market.bar_seconds)):
             return _error(400, "this stand-in serves bars of one length; ask for that timespan")
+        query = replace(query, limit=min(query.limit, self.page_bars))
         pages = Pages(self.market, self.faults, self.clock)
         return await self._send(request, where, pages.text(query, request.url))
 

@@ -180,3 +180,9 @@ async def test_a_fault_strikes_one_coin_or_one_timespan(vendor: Vendor) -> None:
     vendor.faults.on(F.REST_SERVER_ERROR, only=Where(symbol="ETH-USD", method="day"))
     assert len(await bars(vendor)) == HISTORY_BARS
     assert vendor.faults.happened == {}
+
+
+async def test_a_vendor_may_send_smaller_pages_than_were_asked_for(vendor: Vendor) -> None:
+    vendor.rest.page_bars = 50
+    assert starts(await bars(vendor, limit=50_000)) == ALL
+    assert vendor.rest.answered == HISTORY_BARS / 50

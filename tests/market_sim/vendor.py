@@ -37,6 +37,7 @@ class Vendor:
     market: SimMarket
     clock: SetClock
     faults: FaultSwitch
+    rest: PolygonRest
     stream: PolygonStream
     address: str
 
@@ -70,7 +71,7 @@ async def selling(market: SimMarket, calls_per_minute: int = 0) -> AsyncIterator
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield Vendor(market, clock, faults, stream, f"127.0.0.1:{runner.addresses[0][1]}")
+        yield Vendor(market, clock, faults, rest, stream, f"127.0.0.1:{runner.addresses[0][1]}")
     finally:
         await stream.close()
         await runner.cleanup()
