@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from signal_server.core.config import ProfileConfig, Settings
+    from signal_server.core.symbol_list import SymbolList
 
 
 @dataclass
@@ -30,6 +31,14 @@ class Session:
         if self._settings is None:
             self._settings = load_settings(self.config)
         return self._settings
+
+    @property
+    def coins(self) -> SymbolList:
+        """Return the list of coins, an empty one without a file; raise `ConfigError` if damaged."""
+        from signal_server.core.symbol_list import SymbolList, load_symbol_list
+
+        path = self.settings.symbols_file
+        return load_symbol_list(path) if path.exists() else SymbolList(tiers={})
 
     def profile(self, name: str) -> ProfileConfig:
         """Return a profile by name; raise `ConfigError` if there is none."""

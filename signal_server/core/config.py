@@ -315,6 +315,11 @@ class Settings(BaseSettings):
         return self.data_dir / "flat_files"
 
     @property
+    def listing_file(self) -> Path:
+        """Where it is remembered which coins the vendor lists."""
+        return self.data_dir / "listing.json"
+
+    @property
     def models_dir(self) -> Path:
         """Root of the model registry."""
         return self.data_dir / "models"
