@@ -71,6 +71,16 @@ class FaultName(StrEnum):
     STREAM_SPIKED_BAR = "stream_spiked_bar"
     STREAM_MISALIGNED_BAR = "stream_misaligned_bar"
 
+    # The vendor's flat files: a download; and what is published.
+    FLAT_FILES_DENIED = "flat_files_denied"
+    FLAT_FILES_SERVER_ERROR = "flat_files_server_error"
+    FLAT_FILES_RESET = "flat_files_reset"
+    FLAT_FILES_STALL = "flat_files_stall"
+    FLAT_FILES_SLOW_DRIP = "flat_files_slow_drip"
+    FLAT_FILES_MISSING = "flat_files_missing"
+    FLAT_FILES_CUT_FILE = "flat_files_cut_file"
+    FLAT_FILES_REPUBLISHED = "flat_files_republished"
+
     # Kraken's gateway: before a call is acted upon.
     KRAKEN_PUBLIC_5XX = "kraken_public_5xx"
     KRAKEN_PRIVATE_5XX = "kraken_private_5xx"
