@@ -47,6 +47,12 @@ def replayed_histories(files: Sequence[Path], bars: int) -> dict[str, BarTable]:
     return tables
 
 
+def minutes_of(path: Path) -> BarTable:
+    """Return every minute of a file, those without a bar too. Raises `HistoryError`."""
+    frame = _read(path)
+    return _table(frame.reindex(pd.date_range(frame.index[0], frame.index[-1], freq="min")))
+
+
 def symbol_of(path: Path) -> str:
     """Return the symbol a file is replayed as; stable coins stand in for USD."""
     name = path.stem.split("_")[0].split("-")[0].upper()
