@@ -1,147 +1,258 @@
 """The bar store: Parquet by symbol and month, plus a small append-only file of live bars.
 
-    <root>/60s/BTC-USD/2025-06.parquet             first-seen values
-    <root>/60s/BTC-USD/2025-06.revisions.parquet   later values of bars that were there before
-    <root>/60s/BTC-USD/live.csv                    bars of the live stream, one line each
-    <root>/60s/BTC-USD/moving.csv                  live bars on their way into Parquet
+    <root>/60s/BTC-USD/2025-06.parquet               first-seen values
+    <root>/60s/BTC-USD/revisions/2025-06.parquet     later values of bars that were there before
+    <root>/60s/BTC-USD/quarantine/2025-06.parquet    what is held back, with its reason
+    <root>/60s/BTC-USD/damaged/                      files that could not be trusted any more
+    <root>/60s/BTC-USD/live.csv, moving.csv          live bars on their way into Parquet
 
-A live bar is appended to `live.csv`, which costs microseconds, and moved into Parquet now and
-then; readers merge both, so the move is never visible. Files are replaced atomically, and a line
-that a killed process left unfinished is passed over. Writers take turns by a lock file.
+The root is a local folder, or a URL like `s3://bucket/bars`; then live bars, locks and coverage
+are in `live_root`. Files are replaced whole, so that readers never wait and a killed writer leaves
+nothing half done. One process at a time writes a symbol. See docs/store.md.
 """
 
-import csv
-import os
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Self
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
+from signal_server.core.clock import Clock, utc_now
 from signal_server.core.domain import BAR_COLUMNS, Bar
 from signal_server.core.errors import MarketDataError
 from signal_server.core.symbols import check_symbol
-from signal_server.market.frames import INDEX_NAME, bar_frame, empty_frame, in_order, valid_rows
+from signal_server.market.frames import empty_frame, valid_rows
+from signal_server.market.storage.damage import DamagedFile
+from signal_server.market.storage.export import export_bars
+from signal_server.market.storage.files import Files
+from signal_server.market.storage.lease import Lease
+from signal_server.market.storage.live_file import LiveFile
+from signal_server.market.storage.merge import differing, known_at, latest, merge
+from signal_server.market.storage.months import Kind, MonthFiles, empty_revisions
+from signal_server.market.storage.parquet import QUARANTINE_COLUMNS, SEEN
+from signal_server.market.storage.pieces import (
+    Period,
+    between,
+    by_month,
+    joined,
+    month_period,
+    once,
+    within,
+)
+from signal_server.market.storage.verification import discard_file, find_damage
 
-LOCK_TIMEOUT_S = 60.0
-
-Row = list[str]
-"""A line of `live.csv`: close, values, a full stop."""
+_INSTANT = timedelta(microseconds=1)
 
 
 class BarStore:
-    """Final bars of one length, by symbol. Every method may raise `MarketDataError`."""
+    """Final bars of one length, by symbol. Every method may raise `MarketDataError`.
 
-    def __init__(self, root: Path, bar_seconds: int) -> None:
+    Close it, or leave it as a context, when other processes may append live bars instead.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        bar_seconds: int,
+        *,
+        live_root: Path | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
         self.bar_seconds = bar_seconds
-        self.folder = root / f"{bar_seconds}s"
+        name = f"{bar_seconds}s"
+        self._months = MonthFiles(Files.at(root, name))
+        is_url = isinstance(root, str) and "://" in root
+        local = live_root if live_root is not None or is_url else Path(root)
+        self._local = None if local is None else local / name
+        self._clock = clock
         self._appending = threading.Lock()
+        self._held: dict[str, Lease] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes append; appending again takes the right back."""
+        with self._appending:
+            while self._held:
+                self._held.popitem()[1].release()
+
+    @property
+    def folder(self) -> Path:
+        """The local folder of live bars, locks and coverage."""
+        if self._local is None:
+            raise MarketDataError(
+                "a store at a URL needs a local folder (live_root) to write or to append"
+            )
+        return self._local
 
     def symbols(self) -> tuple[str, ...]:
         """Return the symbols with a folder here, sorted."""
-        if not self.folder.is_dir():
-            return ()
-        return tuple(sorted(entry.name for entry in self.folder.iterdir() if entry.is_dir()))
+        names = set(self._months.symbols())
+        if self._local is not None and self._local.is_dir():
+            names |= {entry.name for entry in self._local.iterdir() if entry.is_dir()}
+        return tuple(sorted(names))
 
-    def write(self, symbol: str, frame: pd.DataFrame) -> int:
+    def write(self, symbol: str, frame: pd.DataFrame, seen_at: datetime | None = None) -> int:
         """Merge bars into the store; return how many were new.
 
         A bar that is there already keeps its first-seen values, except that a missing vwap or
-        trade count is filled in; other values are kept beside it as a revision. Raises
-        `MarketDataError` if a row is no valid bar: check with `valid_rows` before.
+        trade count is filled in; values that differ from the latest known are kept beside it as a
+        revision, seen now if `seen_at` does not say when. Raises `MarketDataError` if a row is no
+        valid bar: check with `valid_rows` before.
         """
         self._check(symbol, frame)
-        if frame.empty:
-            return 0
-        with self._writing(symbol):
-            months = pd.DatetimeIndex(frame.index).strftime("%Y-%m")
-            parts = frame.groupby(np.asarray(months), sort=True)
-            return sum(self._merge(self._month(symbol, str(key)), part) for key, part in parts)
+        seen = pd.Timestamp(seen_at or self._clock()).as_unit("us")
+        return self._merge(symbol, frame.loc[:, list(BAR_COLUMNS)].assign(**{SEEN: seen}))
 
-    def append(self, bar: Bar) -> None:
-        """Add a live bar at once; readers see it from now on."""
-        path, _ = self._live_paths(bar.symbol)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        values = [repr(float(getattr(bar, name))) for name in BAR_COLUMNS]
-        line = ",".join([bar.close_time.astimezone(UTC).isoformat(), *values, "."])
-        # A line break before and after: whatever a killed writer left stays a line of its own.
-        with self._appending, path.open("ab") as file:
-            file.write(f"\n{line}\n".encode())
+    def append(self, bar: Bar, seen_at: datetime | None = None) -> None:
+        """Add a live bar at once; readers see it from now on.
+
+        From the first one on, this process alone can write the symbol, until the store is closed.
+        """
+        live = self._live_file(check_symbol(bar.symbol))
+        with self._appending:
+            if bar.symbol not in self._held:
+                lease = self._lease(bar.symbol)
+                lease.take(lasting=True)
+                self._held[bar.symbol] = lease
+            live.append(bar, seen_at or self._clock())
 
     def compact(self, symbol: str) -> None:
         """Move the live bars into Parquet; what the stream said later of a bar is a revision.
 
         Bars can be appended meanwhile, by this object and from another thread.
         """
-        live, moving = self._live_paths(symbol)
-        with self._appending:
-            # One that is there already was left by a killed process and goes first.
-            if live.exists() and not moving.exists():
-                live.replace(moving)
-        if moving.exists():
-            for same_telling in _by_telling(_live_rows(moving)):
-                self.write(symbol, _live_frame(moving, same_telling))
-            moving.unlink()
+        live = self._live_file(symbol)
+        if not (live.live.exists() or live.moving.exists()):
+            return
+        with self._writing(symbol):
+            for frame in live.begin_to_move(self._appending):
+                self._check(symbol, frame)
+                self._merge(symbol, frame)
+            live.end_to_move()
 
     def read(
-        self, symbol: str, start: datetime | None = None, end: datetime | None = None
+        self,
+        symbol: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        as_of: datetime | None = None,
+        *,
+        columns: Sequence[str] = BAR_COLUMNS,
     ) -> pd.DataFrame:
-        """Return the bar frame of `symbol` with start < close_time <= end; empty if none."""
-        low = "" if start is None else f"{start.astimezone(UTC):%Y-%m}"
-        high = "9999-99" if end is None else f"{end.astimezone(UTC):%Y-%m}"
+        """Return the bar frame of `symbol` with start < close_time <= end; empty if none.
+
+        Values are the first seen; with `as_of` those known then, of bars that had closed by then.
+        """
         # The live part is read first: a bar that moves meanwhile is then seen twice, not never.
         live = self._live(symbol)
-        chosen = [path for path in self._months(symbol) if low <= path.stem <= high]
-        frames = [_read(path) for path in chosen] + ([] if live.empty else [live])
-        if not frames:
-            return empty_frame()
-        frame = in_order(pd.concat(frames))
-        return _between(frame, start, end)
+        months = within(self._months.months(check_symbol(symbol)), (start, end))
+        frame = self._months.bars(symbol, months, columns)
+        if len(live):
+            frame = joined(frame, live.loc[:, list(columns)])
+        frame = between(frame, (start, end))
+        return frame if as_of is None else known_at(frame, self.revisions(symbol), as_of)
+
+    def revisions(self, symbol: str) -> pd.DataFrame:
+        """Return later values of bars that were there before, in order, with `seen_at`.
+
+        The same close can come again; `seen_at` is NaT if an earlier version did not note it.
+        """
+        pending = self._pending_revisions(symbol)
+        stored = self._months.revisions(check_symbol(symbol))
+        parts = [part for part in (stored, pending) if len(part)]
+        return once(pd.concat(parts), BAR_COLUMNS) if parts else stored
 
     def last_close(self, symbol: str) -> datetime | None:
         """Return the newest bar's close, None without bars."""
-        newest = [frame.index[-1] for frame in self._newest(symbol) if len(frame)]
+        live, months = self._live(symbol), self._months.months(symbol)
+        newest = [live.index[-1]] if len(live) else []
+        newest += [self._months.edges(symbol, month)[1] for month in months[-1:]]
         return max(newest).to_pydatetime() if newest else None
 
     def first_close(self, symbol: str) -> datetime | None:
         """Return the oldest bar's close, None without bars."""
-        months = self._months(symbol)
-        frames = [self._live(symbol), *(_read(path) for path in months[:1])]
-        oldest = [frame.index[0] for frame in frames if len(frame)]
+        live, months = self._live(symbol), self._months.months(symbol)
+        oldest = [live.index[0]] if len(live) else []
+        oldest += [self._months.edges(symbol, month)[0] for month in months[:1]]
         return min(oldest).to_pydatetime() if oldest else None
 
     def span(self, symbol: str) -> tuple[datetime, datetime, int] | None:
         """Return first close, last close and number of bars; None without bars."""
-        frame = self.read(symbol)
-        if frame.empty:
-            return None
-        first, last = frame.index[0].to_pydatetime(), frame.index[-1].to_pydatetime()
-        return first, last, len(frame)
+        live = self._live(symbol)
+        edges = [self._months.edges(symbol, month) for month in self._months.months(symbol)]
+        count = sum(rows for _, _, rows in edges)
+        ends = [*(first for first, _, _ in edges), *(last for _, last, _ in edges), *live.index]
+        if len(live):
+            since = live.index[0].to_pydatetime() - _INSTANT
+            touched = within(self._months.months(symbol), (since, None))
+            stored = self._months.bars(symbol, touched, ())
+            count += int((~live.index.isin(stored.index)).sum())
+        return (min(ends).to_pydatetime(), max(ends).to_pydatetime(), count) if count else None
 
-    def revisions(self, symbol: str) -> pd.DataFrame:
-        """Return later values of bars that were there before; the same time can come again."""
-        paths = sorted((self.folder / check_symbol(symbol)).glob("*.revisions.parquet"))
-        return pd.concat([_read(path) for path in paths]) if paths else empty_frame()
+    def size(self, symbol: str) -> int:
+        """Return the bytes of a symbol's files, without live bars."""
+        return self._months.sizes(check_symbol(symbol))
 
-    def _newest(self, symbol: str) -> Iterator[pd.DataFrame]:
-        yield self._live(symbol)
-        months = self._months(symbol)
-        if months:
-            yield _read(months[-1])
+    def quarantine(self, symbol: str, frame: pd.DataFrame) -> None:
+        """Keep bars that must not be used, each once, with `reason`, `source` and `seen_at`."""
+        if SEEN not in frame.columns:
+            frame = frame.assign(**{SEEN: pd.Timestamp(self._clock())})
+        frame = frame.loc[:, list(QUARANTINE_COLUMNS)].astype({SEEN: "datetime64[us, UTC]"})
+        with self._writing(symbol):
+            for month, part in by_month(frame):
+                there = month in self._months.months(symbol, Kind.QUARANTINE)
+                held = self._months.quarantined(symbol, [month] if there else [])
+                both = once(pd.concat([held, part]) if there else part, QUARANTINE_COLUMNS[:-1])
+                if len(both) > len(held):
+                    self._months.put(symbol, Kind.QUARANTINE, month, both)
 
-    def _month(self, symbol: str, month: str) -> Path:
-        return self.folder / symbol / f"{month}.parquet"
+    def quarantined(self, symbol: str) -> pd.DataFrame:
+        """Return what is held back: bar columns, `reason`, `source` and `seen_at`, in order."""
+        return self._months.quarantined(check_symbol(symbol))
 
-    def _months(self, symbol: str) -> list[Path]:
-        folder = self.folder / check_symbol(symbol)
-        return sorted(p for p in folder.glob("*.parquet") if "." not in p.stem)
+    def verify(self, symbol: str) -> list[DamagedFile]:
+        """Read all files of a symbol wholly; return those that cannot be trusted."""
+        live = None if self._local is None else self._live_file(symbol)
+        return find_damage(self._months, live, check_symbol(symbol), self.bar_seconds)
+
+    def discard(self, damaged: DamagedFile) -> str:
+        """Move a damaged file aside, and let the next backfill fetch its bars; return its place."""
+        with self._writing(damaged.symbol):
+            return discard_file(self._months, self.folder, damaged, self.bar_seconds, self._clock())
+
+    def export(
+        self,
+        symbols: Sequence[str],
+        start: datetime | None,
+        end: datetime | None,
+        path: Path,
+        *,
+        report: Callable[[str, int], None] = lambda _symbol, _rows: None,
+    ) -> int:
+        """Write bars to a Parquet or CSV file, by its suffix; return how many there were.
+
+        Memory is bounded by a month of one symbol; `report` hears of each such piece.
+        """
+        return export_bars(self._pieces(symbols, (start, end), report), path)
+
+    def _pieces(
+        self, symbols: Sequence[str], period: Period, report: Callable[[str, int], None]
+    ) -> Iterator[tuple[str, pd.DataFrame]]:
+        for symbol in symbols:
+            live = {month for month, _ in by_month(self._live(symbol))}
+            months = sorted(live | set(self._months.months(symbol)))
+            for month in within(months, period):
+                frame = between(self.read(symbol, *month_period(month)), period)
+                yield symbol, frame
+                report(symbol, len(frame))
 
     def _check(self, symbol: str, frame: pd.DataFrame) -> None:
         check_symbol(symbol)
@@ -154,129 +265,49 @@ class BarStore:
         if bad:
             raise MarketDataError(f"{symbol}: {bad} rows are no valid bars; nothing was stored")
 
-    def _merge(self, path: Path, frame: pd.DataFrame) -> int:
-        frame = frame.loc[:, list(BAR_COLUMNS)]
-        held = _read(path) if path.exists() else empty_frame()
-        known = frame.index.isin(held.index)
-        revised = _differing(held, frame[known])
-        merged = held.fillna(frame[known].reindex(held.index)) if known.any() else held
-        if known.all() and merged.equals(held) and revised.empty:
+    def _merge(self, symbol: str, frame: pd.DataFrame) -> int:
+        if frame.empty:
             return 0
-        _write(path, in_order(pd.concat([part for part in (merged, frame[~known]) if len(part)])))
-        if len(revised):
-            self._add_revisions(path.with_suffix(".revisions.parquet"), revised)
-        return int((~known).sum())
+        with self._writing(symbol):
+            return sum(self._merge_month(symbol, *part) for part in by_month(frame))
 
-    def _add_revisions(self, path: Path, revised: pd.DataFrame) -> None:
-        held = _read(path) if path.exists() else empty_frame()
-        both = pd.concat([held, revised]) if len(held) else revised
-        _write(path, both.reset_index().drop_duplicates().set_index(INDEX_NAME).sort_index())
+    def _merge_month(self, symbol: str, month: str, came: pd.DataFrame) -> int:
+        there = month in self._months.months(symbol)
+        held = self._months.bars(symbol, [month] if there else [])
+        revised_before = month in self._months.months(symbol, Kind.REVISIONS)
+        before = self._months.revisions(symbol, [month] if revised_before else [])
+        merged = merge(held, before, came)
+        # Revisions first: after a kill in between, the same bars told again change nothing.
+        if len(merged.revised):
+            both = pd.concat([part for part in (before, merged.revised) if len(part)])
+            self._months.put(symbol, Kind.REVISIONS, month, both.sort_index(kind="stable"))
+        if merged.changed:
+            self._months.put(symbol, Kind.BARS, month, merged.bars)
+        return merged.new
 
-    def _live_paths(self, symbol: str) -> tuple[Path, Path]:
-        """Return the file of live bars, and the one whose bars are on their way into Parquet."""
-        folder = self.folder / check_symbol(symbol)
-        return folder / "live.csv", folder / "moving.csv"
+    def _pending_revisions(self, symbol: str) -> pd.DataFrame:
+        """Return those of the revisions that are among the live bars still."""
+        told = [] if self._local is None else self._live_file(symbol).told()
+        revised: list[pd.DataFrame] = []
+        for frame in told:
+            period = frame.index[0] - _INSTANT, frame.index[-1]
+            known = latest(self.read(symbol, *period), self._months.revisions(symbol))
+            revised.append(differing(latest(known, _all(revised)), frame))
+        return _all(revised)
 
     def _live(self, symbol: str) -> pd.DataFrame:
-        # In the order in which a bar moves, as in `read`; what is moving was first.
-        live, moving = [_live_frame(p, _live_rows(p)) for p in self._live_paths(symbol)]
-        parts = [part for part in (moving, live) if len(part)]
-        return in_order(pd.concat(parts)) if parts else live
+        told = [] if self._local is None else self._live_file(symbol).told()
+        return told[0].loc[:, list(BAR_COLUMNS)] if told else empty_frame()
 
-    @contextmanager
-    def _writing(self, symbol: str) -> Iterator[None]:
-        (self.folder / symbol).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / symbol / ".lock")
-        try:
-            with lock.acquire(timeout=LOCK_TIMEOUT_S):
-                yield
-        except Timeout:
-            raise MarketDataError(
-                f"another process has been writing {symbol} for {LOCK_TIMEOUT_S:.0f} s; "
-                "stop it or try again"
-            ) from None
+    def _live_file(self, symbol: str) -> LiveFile:
+        return LiveFile(self.folder / check_symbol(symbol))
+
+    def _lease(self, symbol: str) -> Lease:
+        return Lease(self.folder / check_symbol(symbol), self._clock)
+
+    def _writing(self, symbol: str) -> AbstractContextManager[None]:
+        return self._lease(symbol).turn()
 
 
-def _differing(held: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `again` that contradict what is held; NaN contradicts nothing."""
-    if again.empty:
-        return again
-    before = held.loc[again.index]
-    differs = (before != again) & before.notna() & again.notna()
-    return again[differs.any(axis=1)]
-
-
-def _between(frame: pd.DataFrame, start: datetime | None, end: datetime | None) -> pd.DataFrame:
-    wanted = np.ones(len(frame), dtype=bool)
-    if start is not None:
-        wanted &= np.asarray(frame.index > pd.Timestamp(start))
-    if end is not None:
-        wanted &= np.asarray(frame.index <= pd.Timestamp(end))
-    return frame[wanted]
-
-
-def _live_rows(path: Path) -> list[Row]:
-    try:
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            # The full stop at a line's end tells a whole line from one cut off by a kill.
-            return [r for r in csv.reader(file) if len(r) == len(BAR_COLUMNS) + 2 and r[-1] == "."]
-    except FileNotFoundError:
-        # Not there, or moved on this very moment: then it is found further on.
-        return []
-
-
-def _by_telling(rows: list[Row]) -> list[list[Row]]:
-    """Return the first line of each bar, then the second of those that have one, and so on."""
-    tellings: list[list[Row]] = []
-    told: Counter[str] = Counter()
-    for row in rows:
-        if told[row[0]] == len(tellings):
-            tellings.append([])
-        tellings[told[row[0]]].append(row)
-        told[row[0]] += 1
-    return tellings
-
-
-def _live_frame(path: Path, rows: list[Row]) -> pd.DataFrame:
-    if not rows:
-        return empty_frame()
-    try:
-        values = np.array([row[1:-1] for row in rows], dtype="float64")
-        return bar_frame([row[0] for row in rows], dict(zip(BAR_COLUMNS, values.T, strict=True)))
-    except ValueError as error:
-        raise MarketDataError(
-            f"{path} is damaged; delete it, the next backfill fetches its bars again"
-        ) from error
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        # Opened once: by its name the library opens it twice, and can meet two versions of it.
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            frame = file.read().to_pandas()
-        if frame.index.name != INDEX_NAME:
-            frame = frame.set_index(INDEX_NAME)
-        bars: pd.DataFrame = frame.loc[:, list(BAR_COLUMNS)]
-        if bars.empty:
-            raise ValueError("no file of the store is written without bars")
-    except (OSError, LookupError, ValueError, TypeError, pa.ArrowException) as error:
-        raise MarketDataError(
-            f"{path} is damaged or no bar file; delete it and coverage.json beside it, "
-            "then backfill or import its month again"
-        ) from error
-    return bars
-
-
-def _write(path: Path, frame: pd.DataFrame) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        table = pa.Table.from_pandas(frame)
-        # With checksums a damaged page is an error when read, and never a wrong price.
-        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise MarketDataError(f"{path} could not be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+def _all(revisions: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(revisions) if revisions else empty_revisions()

@@ -1,0 +1,1 @@
+"""The parts of the bar store: files, Parquet, live bars, the writer's lease, checks, export."""

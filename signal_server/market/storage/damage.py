@@ -1,0 +1,76 @@
+"""Which files of a symbol cannot be trusted: each is read wholly and every row looked at."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from signal_server.core.errors import MarketDataError
+from signal_server.market.frames import valid_rows
+
+MONTH = re.compile(r"\d{4}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedFile:
+    """A file that must be fetched again; `month` like 2025-06, None for live bars."""
+
+    path: str
+    reason: str
+    symbol: str
+    month: str | None
+
+
+def bars_fault(frame: pd.DataFrame, month: str, bar_seconds: int) -> str:
+    """Say what is wrong with the bars of a month file, nothing if all is well."""
+    steps = np.diff(np.asarray(pd.DatetimeIndex(frame.index).asi8))
+    if not (steps > 0).all():
+        return "its bars are not in order, once each"
+    invalid = int((~valid_rows(frame, bar_seconds)).sum())
+    if invalid:
+        return f"{invalid} of its rows are no valid bars"
+    return month_fault(frame, month)
+
+
+def revisions_fault(frame: pd.DataFrame, month: str, bar_seconds: int) -> str:
+    """Say what is wrong with the revisions of a month, nothing if all is well."""
+    invalid = int((~valid_rows(frame, bar_seconds)).sum())
+    return f"{invalid} of its rows are no valid bars" if invalid else month_fault(frame, month)
+
+
+def month_fault(frame: pd.DataFrame, month: str) -> str:
+    """Say if rows belong to another month than the file is named after."""
+    others = int((months_of(pd.DatetimeIndex(frame.index)) != np.datetime64(month, "M")).sum())
+    return f"{others} of its rows belong to another month" if others else ""
+
+
+def months_of(index: pd.DatetimeIndex) -> npt.NDArray[np.datetime64]:
+    """Return the month of each close, UTC."""
+    months: npt.NDArray[np.datetime64] = index.as_unit("us").asi8.view("M8[us]").astype("M8[M]")
+    return months
+
+
+def found_fault(read: Callable[[], pd.DataFrame], check: Callable[[pd.DataFrame], str]) -> str:
+    """Say why a file cannot be read, or what is wrong with what it holds."""
+    try:
+        return check(read())
+    except MarketDataError as error:
+        return f"it cannot be read ({error.__cause__ or error})"
+
+
+def implausible(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Say, as quickly as possible, if what was read cannot be bars; for every read."""
+    if not pd.DatetimeIndex(frame.index).is_monotonic_increasing or not frame.index.is_unique:
+        return "its bars are not in order, once each"
+    wrong = np.zeros(len(frame), dtype=bool)
+    high, low = (frame[name].to_numpy() if name in columns else None for name in ("high", "low"))
+    for name in ("open", "high", "low", "close"):
+        if name in columns:
+            price = frame[name].to_numpy()
+            wrong |= ~(price > 0) | ~(price < np.inf)
+            if high is not None and low is not None:
+                wrong |= (price > high) | (price < low)
+    return f"{int(wrong.sum())} of its rows are no bars" if wrong.any() else ""
