@@ -21,8 +21,10 @@ class Commands(click.Group):
     """
 
     names = (
+        "symbols",
         "backfill",
         "import",
+        "data",
         "features",
         "audit",
         "train",

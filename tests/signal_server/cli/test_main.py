@@ -22,7 +22,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("backfill", "import", "features", "train", "models", "backtest", "serve"),
+        *("symbols", "backfill", "import", "features", "train", "models", "backtest", "serve"),
         *("signals", "drift", "trades", "positions", "control"),
     ],
 )
