@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from market_sim.clock import utc_now
+from market_sim.fault_routes import switch_on
 from market_sim.faults import FaultSwitch
 from market_sim.histories import LIVE_BARS, HistoryError, replayed_histories, seeded_histories
 from market_sim.kraken_auth import NONCE_WINDOW
-from market_sim.kraken_control import switch_on
 from market_sim.kraken_limits import Tier
 from market_sim.kraken_server import TEST_KEY, TEST_SECRET, KrakenSettings
 from market_sim.market import SimMarket
@@ -54,8 +54,13 @@ async def _serve(market: SimMarket, given: argparse.Namespace) -> None:
         nonce_window=given.kraken_nonce_window,
         seed=given.seed,
     )
-    faults = tuple(given.kraken_fault)
-    settings = SimSettings(given.polygon_key, given.calls_per_minute, account, faults)
+    settings = SimSettings(
+        polygon_key=given.polygon_key,
+        calls_per_minute=given.calls_per_minute,
+        kraken=account,
+        polygon_faults=tuple(given.polygon_fault),
+        kraken_faults=tuple(given.kraken_fault),
+    )
     async with running(market, settings) as stand_ins:
         description = json.dumps(stand_ins.describe(), indent=1)
         print(description, flush=True)
@@ -103,6 +108,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--live-bars", type=_several, default=LIVE_BARS, help="after the start")
     parser.add_argument("--polygon-key", default="demo-key")
     parser.add_argument("--calls-per-minute", type=_count, default=0, help="0: no limit")
+    parser.add_argument("--polygon-fault", type=_fault, action="append", default=[], help=_FAULT)
     parser.add_argument("--kraken-key", default=TEST_KEY)
     parser.add_argument("--kraken-secret", default=TEST_SECRET)
     parser.add_argument("--kraken-balances", type=_balances, default={"ZUSD": Decimal(10_000)})

@@ -6,29 +6,29 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
-
 from market_sim.clock import Clock, utc_now
+from market_sim.fault_routes import switch_on
 from market_sim.faults import FaultSwitch
-from market_sim.kraken_control import KrakenControl, switch_on
+from market_sim.kraken_control import KrakenControl
 from market_sim.kraken_server import KrakenAddresses, KrakenSettings, KrakenStandIn
 from market_sim.market import SimMarket
-from market_sim.polygon_rest import PolygonRest
+from market_sim.polygon_control import PolygonControl
+from market_sim.polygon_server import PolygonStandIn, serving
 from market_sim.polygon_ws import PolygonStream
-
-_GOODBYE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class SimSettings:
     """Keys of the accounts at the stand-ins; `calls_per_minute` 0 is an unlimited plan.
 
-    `kraken_faults` are on from the start, each as `kraken_control.switch_on` takes it.
+    `polygon_faults` and `kraken_faults` are on from the start, as `fault_routes.switch_on` takes
+    them.
     """
 
     polygon_key: str
     calls_per_minute: int = 0
     kraken: KrakenSettings = field(default_factory=KrakenSettings)
+    polygon_faults: tuple[Mapping[str, Any], ...] = ()
     kraken_faults: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -36,19 +36,38 @@ class SimSettings:
 class StandIns:
     """Running stand-ins and where they listen."""
 
-    market: SimMarket
-    polygon_rest: str
-    polygon_feed: str
-    polygon_faults: FaultSwitch
+    polygon: PolygonStandIn
+    polygon_control: str
     kraken: KrakenStandIn
     kraken_addresses: KrakenAddresses
     kraken_control: str
+
+    @property
+    def market(self) -> SimMarket:
+        """What they all show."""
+        return self.polygon.stream.market
+
+    @property
+    def polygon_rest(self) -> str:
+        """Where Polygon's REST is."""
+        return self.polygon.url
+
+    @property
+    def polygon_feed(self) -> str:
+        """Where Polygon's stream is, as host and port."""
+        return self.polygon.address
+
+    @property
+    def polygon_faults(self) -> FaultSwitch:
+        """What goes wrong at Polygon."""
+        return self.polygon.faults
 
     def describe(self) -> dict[str, object]:
         """Return what clients need to know, ready for JSON."""
         return {
             "polygon_rest": self.polygon_rest,
             "polygon_feed": self.polygon_feed,
+            "polygon_control": self.polygon_control,
             "kraken_rest": self.kraken_addresses.rest_url,
             "kraken_ws": self.kraken_addresses.ws_url,
             "kraken_ws_auth": self.kraken_addresses.ws_auth_url,
@@ -64,29 +83,42 @@ async def running(
     market: SimMarket, settings: SimSettings, clock: Clock = utc_now
 ) -> AsyncIterator[StandIns]:
     """Serve `market` on free loopback ports while the context is open."""
-    faults = FaultSwitch()
-    stream = PolygonStream(market, settings.polygon_key, faults, clock)
-    rest = PolygonRest(market, settings.polygon_key, faults, settings.calls_per_minute, clock)
-    application = web.Application()
-    application.add_routes([*rest.routes(), *stream.routes()])
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GOODBYE_S)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    feed = f"127.0.0.1:{runner.addresses[0][1]}"
-    kraken = KrakenStandIn(market, settings.kraken, clock)
-    for fault in settings.kraken_faults:
-        switch_on(kraken.faults, fault)
-    addresses = await kraken.start()
-    control = KrakenControl(kraken)
-    control_url = await control.start(settings.kraken.host)
+    key, calls, host = settings.polygon_key, settings.calls_per_minute, settings.kraken.host
+    async with (
+        serving(market, key, calls_per_minute=calls, clock=clock) as polygon,
+        _publishing(polygon.stream),
+        _controlled(PolygonControl(polygon.faults), host) as polygon_control,
+    ):
+        kraken = KrakenStandIn(market, settings.kraken, clock)
+        for switch, faults in (
+            (polygon.faults, settings.polygon_faults),
+            (kraken.faults, settings.kraken_faults),
+        ):
+            for fault in faults:
+                switch_on(switch, fault)
+        addresses = await kraken.start()
+        try:
+            async with _controlled(KrakenControl(kraken), host) as kraken_control:
+                yield StandIns(polygon, polygon_control, kraken, addresses, kraken_control)
+        finally:
+            await kraken.stop()
+
+
+@asynccontextmanager
+async def _publishing(stream: PolygonStream) -> AsyncIterator[None]:
     publisher = asyncio.create_task(stream.publish_live())
     try:
-        yield StandIns(market, f"http://{feed}", feed, faults, kraken, addresses, control_url)
+        yield
     finally:
         publisher.cancel()
         with suppress(asyncio.CancelledError):
             await publisher
-        await stream.close()
+
+
+@asynccontextmanager
+async def _controlled(control: PolygonControl | KrakenControl, host: str) -> AsyncIterator[str]:
+    url = await control.start(host)
+    try:
+        yield url
+    finally:
         await control.stop()
-        await kraken.stop()
-        await runner.cleanup()

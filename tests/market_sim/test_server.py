@@ -47,7 +47,8 @@ async def serving(folder: Path, *options: str) -> AsyncIterator[dict[str, Any]]:
 async def history(address: str, ticker: str, key: str, until: datetime) -> list[Any]:
     client = RESTClient(key, base=address)
     first = until - timedelta(days=1)
-    asked = client.list_aggs(ticker, 1, "second", first, until - timedelta(seconds=1))
+    last = until - timedelta(seconds=1)
+    asked = client.list_aggs(ticker, 1, "second", first, last, limit=1_500)
     return await asyncio.to_thread(list, asked)
 
 
@@ -55,6 +56,7 @@ async def test_the_command_serves_a_seeded_market(tmp_path: Path) -> None:
     options = ("--seed", "1", "--history-bars", "2000", "--polygon-key", "k")
     options += ("--kraken-balances", "ZUSD=500,XXBT=1", "--kraken-tier", "starter")
     options += ("--kraken-fault", '{"name": "kraken_too_many_requests", "remaining": 1}')
+    options += ("--polygon-fault", '{"name": "rest_overlapping_page", "remaining": 1}')
     async with serving(tmp_path, *options, "--symbols", "BTC-USD,ETH-USD") as told:
         start = datetime.fromisoformat(told["live_start"])
         bars = await history(told["polygon_rest"], "X:ETHUSD", "k", start)
@@ -67,9 +69,12 @@ async def test_the_command_serves_a_seeded_market(tmp_path: Path) -> None:
                 kraken = await second.json()
             async with session.get(told["kraken_control"] + "/truth") as control:
                 truth = await control.json()
+            async with session.get(told["polygon_control"] + "/faults") as struck:
+                polygon = await struck.json()
     assert first["error"] == ["EGeneral:Too many requests"]
     assert truth["balances"] == {"ZUSD": "500", "XXBT": "1"}
-    assert len(bars) == 2_000
+    assert polygon == {"rest_overlapping_page": 1}
+    assert len(bars) == 2_005
     assert kraken["error"] == []
     assert told["symbols"] == ["BTC-USD", "ETH-USD"]
     assert "seeded model of a market" in told["market"]
