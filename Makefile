@@ -37,9 +37,15 @@ kills: setup ## Kill the bot over the life of positions and restart it: ARGS='--
 MINUTES ?= 60
 SEED ?= 1
 
+SOAK ?= data trade
+BARS ?= $(wildcard ../shared/market)
+
 .PHONY: soak
-soak: setup ## Trade 100 coins through random faults and kills: MINUTES=60 SEED=1
-	@$(bin)/python -m market_sim.trials soak --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+soak: setup ## Live bars, then trades, of 100 coins through faults and kills: MINUTES=60 SEED=1 SOAK=data
+	$(if $(filter data,$(SOAK)),@$(bin)/python -m market_sim.trials data --minutes $(MINUTES) \
+	  --seed $(SEED) $(if $(BARS),--bars $(BARS)) $(ARGS))
+	$(if $(filter trade,$(SOAK)),@$(bin)/python -m market_sim.trials soak --minutes $(MINUTES) \
+	  --seed $(SEED) $(ARGS))
 
 .PHONY: check
 check: setup ## Lint, types, import rules, generated code, compose file, lock
@@ -63,10 +69,9 @@ import: setup ## Import bars from files: FILES='a.parquet b.csv.gz' [SYMBOL=BTC-
 	@$(env) $(bin)/signal-server import $(FILES) $(if $(SYMBOL),--symbol $(SYMBOL))
 
 .PHONY: backfill
-backfill: setup ## Fetch bars from Polygon: START=2025-01-01 [END=…] [SYMBOLS=BTC-USD,ETH-USD]
-	$(call need,START,START=2025-01-01 END=2025-12-31 SYMBOLS=BTC-USD)
-	@$(env) $(bin)/signal-server backfill --start $(START) $(if $(END),--end $(END)) \
-	  $(if $(SYMBOLS),--symbols $(SYMBOLS))
+backfill: setup ## Bring history up to date from Polygon: [START=2025-01-01] [END=…] [SYMBOLS=BTC-USD]
+	@$(env) $(bin)/signal-server backfill $(if $(START),--start $(START)) $(if $(END),--end $(END)) \
+	  $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(ARGS)
 
 PROFILE ?= direction-2h
 

@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Iterable
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -256,6 +257,7 @@ class Settings(BaseSettings):
     backtest: BacktestConfig
     registry: RegistryConfig = RegistryConfig()
     profiles: dict[str, ProfileConfig]
+    backfill_start: date | None = None
     polygon_api_key: SecretStr = SecretStr("")
     flat_files_access_key: SecretStr = SecretStr("")
     flat_files_secret_key: SecretStr = SecretStr("")

@@ -33,6 +33,20 @@ class FlatFileError(ImportFileError):
     """A flat file is cut off, damaged or of another form."""
 
 
+class UnavailableError(MarketDataError):
+    """The vendor did not answer for as long as was waited."""
+
+
+class StoppedError(MarketDataError):
+    """The work was stopped by its user; what was fetched until then is stored."""
+
+
+class IncompleteError(MarketDataError):
+    """All was fetched that the vendor gives, and some symbols are still without bars."""
+
+    exit_code = 3
+
+
 class NotEntitledError(MarketDataError):
     """The plan does not include what was asked for."""
 

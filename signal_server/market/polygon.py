@@ -1,165 +1,277 @@
-"""Polygon.io's REST interface through the vendor's client: bars and whether a coin is listed."""
+"""Polygon.io's REST interface through the vendor's client: bars, days and listed coins.
+
+An empty answer is not believed at once: the client gives one for a broken answer, too, and a
+month without trades looks the same. It is asked for with some time before it, and then by days.
+"""
 
 import json
-import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from http import HTTPStatus
 
 import pandas as pd
 import urllib3
-from polygon import RESTClient
-from polygon.exceptions import AuthError, BadResponse
 
-from signal_server.core.clock import monotonic_s
 from signal_server.core.config import PolygonConfig
-from signal_server.core.errors import MarketDataError, UnknownSymbolError, VendorAuthError
+from signal_server.core.errors import (
+    MarketDataError,
+    NotEntitledError,
+    UnavailableError,
+    UnknownSymbolError,
+    VendorAuthError,
+)
 from signal_server.core.symbols import to_polygon_rest
-from signal_server.market.frames import bar_frame, empty_frame
+from signal_server.market.patience import Patience, Trials
+from signal_server.market.polygon_calls import AnswerError, PacedCalls
+from signal_server.market.polygon_pages import (
+    AggregateQuery,
+    MalformedAnswerError,
+    Row,
+    days_of_rows,
+    frame_of_rows,
+    read_page,
+    tickers_of,
+    whole_days,
+)
+from signal_server.market.vendor import vendor_client
+
+logger = logging.getLogger(__name__)
 
 PAGE_BARS = 50_000
-RETRIES = 5
+MOST_PAGES = 1000
+PATIENCE = Patience(30.0)
+WRONG_S = 120.0
+"""How long answers that make no sense are asked for again; others may make sense."""
+BUSY_WAIT_S = 12.0
+"""A plan of few calls a minute has none again before."""
 TIMESPANS = {1: "second", 60: "minute"}
+LEADS = {
+    1: (timedelta(minutes=10), timedelta(hours=12)),
+    60: (timedelta(days=2),),
+}
+"""How much time before an empty period is asked for with it, by the length of a bar."""
 KEY_HINT = "set SIGNAL_SERVER_POLYGON_API_KEY to a valid Polygon.io key"
+PASSING = {408, 413, 429, 499, *range(500, 600)}
+"""The statuses that another try can change."""
 
 
-class MalformedAnswerError(Exception):
-    """An answer that is no JSON, or claims results that it does not carry."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A failure that is tried again after `wait_s`; `reason` is a sentence."""
 
-
-class StrictJson:
-    """A JSON module for the vendor's client, which takes a broken answer for an empty one."""
-
-    dumps = staticmethod(json.dumps)
-
-    @staticmethod
-    def loads(text: str) -> Any:
-        """Parse; raise `MalformedAnswerError`, which the client does not swallow."""
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise MalformedAnswerError("an answer is no JSON") from error
-        if not isinstance(content, dict):
-            raise MalformedAnswerError("an answer is no JSON object")
-        if content.get("resultsCount") and "results" not in content:
-            raise MalformedAnswerError("an answer announces results and carries none")
-        return content
-
-
-class PacedPool:
-    """The client's connection pool, with a time-out on each call and calls spread over time."""
-
-    def __init__(self, pool: Any, timeout: urllib3.Timeout, calls_per_minute: int) -> None:
-        self.connection_pool_kw = pool.connection_pool_kw
-        self._pool = pool
-        self._timeout = timeout
-        self._interval_s = 60.0 / calls_per_minute if calls_per_minute else 0.0
-        self._next_s = 0.0
-
-    @property
-    def ready(self) -> bool:
-        """Whether a call would go out at once."""
-        return monotonic_s() >= self._next_s
-
-    def request(self, method: str, url: str, **options: Any) -> Any:
-        """Wait for the call's turn, then make it."""
-        time.sleep(max(0.0, self._next_s - monotonic_s()))
-        self._next_s = monotonic_s() + self._interval_s
-        return self._pool.request(method, url, timeout=self._timeout, **options)
+    reason: str
+    wait_s: float
 
 
 class PolygonHistory:
-    """Bars of the past. Blocking: call it from a thread when there is an event loop."""
+    """Bars of the past. Blocking, and made to be shared by threads; raises `MarketDataError`."""
 
-    def __init__(self, config: PolygonConfig, api_key: str, bar_seconds: int) -> None:
+    def __init__(
+        self,
+        config: PolygonConfig,
+        api_key: str,
+        bar_seconds: int,
+        *,
+        patience: Patience | None = None,
+        on_wait: Callable[[Waiting], None] | None = None,
+    ) -> None:
         if not api_key:
             raise VendorAuthError(f"there is no Polygon.io key; {KEY_HINT}")
         self.bar_seconds = bar_seconds
-        self._client = RESTClient(
-            api_key, base=config.rest_url, retries=RETRIES, custom_json=StrictJson
-        )
-        timeout = urllib3.Timeout(connect=config.timeout_s, read=config.timeout_s)
-        self._pool = PacedPool(self._client.client, timeout, config.calls_per_minute)
-        self._client.client = self._pool
+        self._vendor = vendor_client(config.client)
+        self._client = self._vendor.rest(api_key, base=config.rest_url, retries=0)
+        self._calls = PacedCalls(self._client.client, config.timeout_s, config.calls_per_minute)
+        self._client.client = self._calls
+        self._busy_wait_s = BUSY_WAIT_S if config.calls_per_minute else 0.0
+        self._patience = patience or PATIENCE
+        self._on_wait = on_wait or _log
 
     @property
     def ready(self) -> bool:
         """Whether a call would go out at once, without waiting for the plan's pace."""
-        return self._pool.ready
+        return self._calls.pace.ready
+
+    def stop(self) -> None:
+        """Let all threads that wait here, now or later, meet a `StoppedError`."""
+        self._calls.stopped.set()
 
     def check_listed(self, symbol: str) -> None:
         """Raise `UnknownSymbolError` if Polygon.io does not list the symbol."""
         ticker = to_polygon_rest(symbol)
-        found = self._ask(lambda: list(self._client.list_tickers(ticker=ticker, market="crypto")))
-        if ticker not in {entry.ticker for entry in found}:
+        found = self._ask(lambda: self._tickers({"ticker": ticker}))
+        if ticker not in found:
             raise UnknownSymbolError(f"Polygon.io lists no {symbol}; correct the symbol")
+
+    def listed(self, *, active: bool = True) -> frozenset[str]:
+        """Return the REST tickers of all coins, or of those that are listed no more."""
+        return self._ask(lambda: self._tickers({"active": str(active).lower()}))
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
         """Return the bars with start < close_time <= end, as the vendor gives them.
 
-        The caller leaves out a bar that is not over yet. Raises `MarketDataError`.
+        The caller leaves out a bar that is not over yet. Of bars with the same time the first
+        counts. Raises `MarketDataError` also if the vendor hides bars that it has.
         """
+        leads = (timedelta(), *LEADS[self.bar_seconds])
+        for lead in leads:
+            frame = self._ask(partial(self._frame, symbol, start - lead, end))
+            if not frame.empty:
+                return _between(frame, start, end)
+        if whole_days(start - leads[-1], end):
+            self._ask(lambda: self._require_silence(symbol, start - leads[-1], end))
+        return frame
+
+    def traded_days(self, symbol: str, start: datetime, end: datetime) -> frozenset[date]:
+        """Return the days, UTC, wholly in that period on which the coin was traded."""
+        return self._ask(lambda: self._days(symbol, start, end))
+
+    def _frame(self, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
         length = timedelta(seconds=self.bar_seconds)
-        aggregates = self._ask(
-            lambda: list(
-                self._client.list_aggs(
-                    to_polygon_rest(symbol),
-                    1,
-                    TIMESPANS[self.bar_seconds],
-                    # One millisecond on: the bar that begins a length before closes at `start`.
-                    int((start - length).timestamp() * 1000) + 1,
-                    int((end - length).timestamp() * 1000),
-                    sort="asc",
-                    limit=PAGE_BARS,
-                )
-            )
+        query = AggregateQuery.between(
+            to_polygon_rest(symbol),
+            TIMESPANS[self.bar_seconds],
+            # One millisecond on: the bar that begins a length before closes at `start`.
+            start - length + timedelta(milliseconds=1),
+            end - length,
         )
-        frame = frame_of_aggregates(aggregates, self.bar_seconds)
-        inside = (frame.index > pd.Timestamp(start)) & (frame.index <= pd.Timestamp(end))
-        return frame[inside]
+        frame = frame_of_rows(self._rows(query), self.bar_seconds)
+        return _between(frame, start, end)
+
+    def _require_silence(self, symbol: str, start: datetime, end: datetime) -> None:
+        if self._days(symbol, start, end):
+            raise MalformedAnswerError("an answer hides the bars of days with trades")
+
+    def _days(self, symbol: str, start: datetime, end: datetime) -> frozenset[date]:
+        days = whole_days(start, end)
+        if not days:
+            return frozenset()
+        query = AggregateQuery(to_polygon_rest(symbol), "day", str(days[0]), str(days[-1]))
+        return days_of_rows(self._rows(query)) & frozenset(days)
+
+    def _rows(self, first: AggregateQuery) -> list[Row]:
+        """Return the rows of all pages, in the order in which they come."""
+        query: AggregateQuery | None = first
+        asked: set[AggregateQuery] = set()
+        rows: list[Row] = []
+        while query is not None:
+            if query in asked or len(asked) == MOST_PAGES:
+                raise MalformedAnswerError("an answer's next pages never end")
+            asked.add(query)
+            page = read_page(self._page(query), query)
+            rows += page.rows
+            query = page.following
+            if rows and not page.rows:
+                # A page was announced and is empty: ask anew, from a bar that must be there.
+                query = first.since(rows)
+        return rows
+
+    def _page(self, query: AggregateQuery) -> bytes:
+        answer = self._client.list_aggs(
+            *(query.ticker, 1, query.timespan, query.start, query.end),
+            sort="asc",
+            limit=PAGE_BARS,
+            params=dict(query.extra),
+            raw=True,
+        )
+        body: bytes = answer.data
+        return body
+
+    def _tickers(self, wanted: dict[str, str]) -> frozenset[str]:
+        found: set[str] = set()
+        asked = wanted | {"market": "crypto", "limit": "1000"}
+        for _ in range(MOST_PAGES):
+            answer = self._client.list_tickers(params=dict(asked), limit=None, sort=None, raw=True)
+            tickers, following = tickers_of(answer.data)
+            found |= tickers
+            if not following or following == asked:
+                return frozenset(found)
+            asked = following
+        raise MalformedAnswerError("an answer's next pages never end")
 
     def _ask[T](self, call: Callable[[], T]) -> T:
-        try:
-            return call()
-        except AuthError as error:
-            raise VendorAuthError(f"Polygon.io refused the key; {KEY_HINT}") from error
-        except BadResponse as error:
-            raise _translate(str(error)) from error
-        except MalformedAnswerError as error:
-            raise MarketDataError(f"Polygon.io: {error}; nothing was stored, try again") from error
-        except urllib3.exceptions.HTTPError as error:
-            raise MarketDataError(f"Polygon.io cannot be reached: {_reason(error)}") from error
+        """Call until it succeeds, it is refused for good, or patience ends."""
+        down = Trials(self._patience)
+        wrong = Trials(replace(self._patience, total_s=min(self._patience.total_s, WRONG_S)))
+        while True:
+            try:
+                return call()
+            except self._vendor.auth_error as error:
+                raise VendorAuthError(f"Polygon.io refused the key; {KEY_HINT}") from error
+            except AnswerError as error:
+                failure = _refusal(error)
+                if error.status not in PASSING:
+                    raise failure from error
+                busy = error.status == HTTPStatus.TOO_MANY_REQUESTS
+                self._wait(down, failure, error.retry_after_s, busy=busy)
+            except MalformedAnswerError as error:
+                sentence = f"Polygon.io: {error}; nothing was stored, try again"
+                self._wait(wrong, MarketDataError(sentence))
+            except urllib3.exceptions.HTTPError as error:
+                self._wait(down, UnavailableError(_unreachable(error)))
+
+    def _wait(
+        self,
+        trials: Trials,
+        failure: MarketDataError,
+        asked_s: float = 0.0,
+        *,
+        busy: bool = False,
+    ) -> None:
+        """Wait before the next try; raise the failure if there is none."""
+        wait_s = trials.next_wait(max(asked_s, self._busy_wait_s if busy else 0.0))
+        if wait_s is None:
+            raise failure
+        self._on_wait(Waiting(str(failure), wait_s))
+        if busy or asked_s:
+            # The plan is used up for all threads.
+            self._calls.pace.hold(wait_s)
+        else:
+            self._calls.pause(wait_s)
 
 
-def frame_of_aggregates(aggregates: Iterable[Any], bar_seconds: int) -> pd.DataFrame:
-    """Convert the vendor's aggregates, stamped with their START in ms UTC, to a bar frame."""
-    rows = list(aggregates)
-    if not rows:
-        return empty_frame()
-    length = timedelta(seconds=bar_seconds)
-    closes = [datetime.fromtimestamp(row.timestamp / 1000, UTC) + length for row in rows]
-    names = ("open", "high", "low", "close", "volume", "vwap", "transactions")
-    return bar_frame(closes, {n: [_number(getattr(r, n)) for r in rows] for n in names})
+def _between(frame: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:
+    inside = (frame.index > pd.Timestamp(start)) & (frame.index <= pd.Timestamp(end))
+    return frame[inside]
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
+def _refusal(error: AnswerError) -> MarketDataError:
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return UnavailableError(
+            "Polygon.io answers that the plan's calls are used up; "
+            "lower polygon.calls_per_minute or wait"
+        )
+    told = _message(error.body)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return UnavailableError(f"Polygon.io failed ({error.status}: {told}); try again later")
+    if error.status == HTTPStatus.UNAUTHORIZED or "key" in told.lower():
+        return VendorAuthError(f"Polygon.io refused the key ({told}); {KEY_HINT}")
+    if error.status == HTTPStatus.FORBIDDEN:
+        return NotEntitledError(
+            f"Polygon.io's plan does not include that ({told}); begin later or change the plan"
+        )
+    return MarketDataError(f"Polygon.io refused the request ({error.status}: {told})")
 
 
-def _translate(body: str) -> MarketDataError:
+def _message(body: str) -> str:
     try:
-        message = str(json.loads(body).get("error") or json.loads(body).get("message") or body)
+        content = json.loads(body)
+        told = str(content.get("error") or content.get("message") or body)
     except (ValueError, AttributeError):
-        message = body.splitlines()[0] if body else "no reason given"
-    if "key" in message.lower():
-        return VendorAuthError(f"Polygon.io refused the key ({message}); {KEY_HINT}")
-    return MarketDataError(f"Polygon.io refused the request: {message[:200]}")
+        told = body.splitlines()[0] if body else "no reason given"
+    return told[:200]
 
 
-def _reason(error: urllib3.exceptions.HTTPError) -> str:
+def _unreachable(error: urllib3.exceptions.HTTPError) -> str:
     reason = str(getattr(error, "reason", None) or error)
-    if "429" in reason:
-        return "it answers that the plan's calls are used up; lower polygon.calls_per_minute"
-    # urllib3 begins with the connection object, which tells nobody anything.
-    reason = reason.rsplit(">: ", 1)[-1]
-    return f"{reason[:160]}; check the connection and polygon.rest_url, then try again"
+    # urllib3 begins with the connection or its pool, which tells nobody anything.
+    reason = re.sub(r"^.*(>|port=\d+\)): ", "", reason)
+    advice = "check the connection and polygon.rest_url, then try again"
+    return f"Polygon.io cannot be reached: {reason[:160]}; {advice}"
+
+
+def _log(waiting: Waiting) -> None:
+    logger.warning("%s; trying again in %.0f s", waiting.reason, waiting.wait_s)

@@ -320,8 +320,10 @@ def test_a_model_of_other_bars_is_refused(
 def test_an_unknown_symbol_cannot_be_fetched(
     installation: Installation, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert installation.run("backfill", "--start", "2026-01-01", "--symbols", "NOPE-USD") == 1
-    assert "NOPE-USD" in capsys.readouterr().err
+    assert installation.run("backfill", "--start", "2026-01-01", "--symbols", "NOPE-USD") == 3
+    told = capsys.readouterr()
+    assert "lists no NOPE-USD" in told.out
+    assert "1 of 1 symbols could not be had in full" in told.err
 
 
 def test_a_foreign_file_is_not_imported(
@@ -331,3 +333,22 @@ def test_a_foreign_file_is_not_imported(
     letter.write_text("Dear reader")
     assert installation.run("import", str(letter)) == 1
     assert "letter.txt" in capsys.readouterr().err
+
+
+def test_a_server_with_a_model_a_symbol_publishes_what_each_says_of_its_own(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profiles = yaml.safe_load(installation.config.read_text())["profiles"]
+    profiles["quick"]["training"] = {"pooled": False}
+    own = installation.change("own.yml", profiles=profiles)
+    assert own.run("serve") == 1
+    assert "has no model of its own in profile quick" in capsys.readouterr().err
+    assert own.run("train") == 0
+    names = {f"quick.{symbol}" for symbol in SYMBOLS}
+    said = "SELECT DISTINCT model_id, symbol FROM ml_predictions WHERE model_id LIKE 'quick.%'"
+    with own.serving():
+        wait_until(lambda: {name for name, _ in own.query(said)} == names)
+    assert all(name == f"quick.{symbol}" for name, symbol in own.query(said))
+    capsys.readouterr()
+    assert own.run("drift", "--json") == 0
+    assert {report["model"] for report in json.loads(capsys.readouterr().out)} == names

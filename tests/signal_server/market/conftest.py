@@ -5,18 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from signal_server.market import live as live_module
 from signal_server.market import polygon as polygon_module
+from signal_server.market.patience import Patience
 from signal_server.market.store import BarStore
 from tests.signal_server.market.vendor import Vendor, vendor
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "SHORTEST_BACKOFF_S", 0.001)
-    monkeypatch.setattr(live_module, "LONGEST_BACKOFF_S", 0.01)
-    monkeypatch.setattr(live_module, "REPAIR_RETRY_S", 0.01)
-    monkeypatch.setattr(polygon_module, "RETRIES", 0)
+    monkeypatch.setattr(polygon_module, "PATIENCE", Patience(0.0))
 
 
 @pytest.fixture

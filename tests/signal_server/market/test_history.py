@@ -1,54 +1,68 @@
 """A backfill fetches what is missing, once, and says what is wrong."""
 
 import asyncio
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 import pytest
 
 from market_sim.faults import FaultName
-from signal_server.core.errors import (
-    MarketDataError,
-    NoHistoryError,
-    UnknownSymbolError,
-    VendorAuthError,
-)
-from signal_server.market import history as history_module
-from signal_server.market import polygon as polygon_module
+from signal_server.core.errors import MarketDataError, UnavailableError, VendorAuthError
+from signal_server.market import filling as filling_module
+from signal_server.market import pieces as pieces_module
+from signal_server.market.coverage import Source
 from signal_server.market.history import (
     BackfillProgress,
     BackfillRequest,
     BackfillResult,
     History,
+    Outcome,
     backfill,
 )
+from signal_server.market.patience import Patience
+from signal_server.market.plan import CLOCK_MARGIN, coverage_of
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
 from tests.signal_server.market.vendor import HISTORY_BARS, KEY, SYMBOLS, Vendor
 
 ONE = SYMBOLS[:1]
+MARGIN_BARS = int(CLOCK_MARGIN.total_seconds())
+SOME_TRIES = Patience(5.0, shortest_s=0.001, longest_s=0.01)
 
 
 class Watched:
-    """A history that notes what it is asked for, and can fail at a chosen request."""
+    """A history that notes what it is asked for, and can do something else at chosen requests."""
 
-    def __init__(self, source: History, fail_at: int | None = None) -> None:
+    def __init__(
+        self, source: History, instead: Callable[[int, pd.DataFrame], pd.DataFrame] | None = None
+    ) -> None:
         self._source = source
-        self._fail_at = fail_at
+        self._instead = instead
         self.asked: list[tuple[str, datetime, datetime]] = []
-
-    def check_listed(self, symbol: str) -> None:
-        self._source.check_listed(symbol)
+        self.stopped = False
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
-        if len(self.asked) == self._fail_at:
-            raise MarketDataError("the connection is gone")
         self.asked.append((symbol, start, end))
-        return self._source.bars(symbol, start, end)
+        frame = self._source.bars(symbol, start, end)
+        return self._instead(len(self.asked), frame) if self._instead else frame
+
+    def traded_days(self, symbol: str, start: datetime, end: datetime) -> frozenset[date]:
+        return self._source.traded_days(symbol, start, end)
+
+    def stop(self) -> None:
+        self.stopped = True
+        self._source.stop()
 
 
-def history_of(served: Vendor, key: str = KEY) -> PolygonHistory:
-    return PolygonHistory(served.config(), key, served.market.bar_seconds)
+@pytest.fixture(autouse=True)
+def _settled(served: Vendor) -> None:
+    """Let the newest bar of the history be over for any clock."""
+    served.step += MARGIN_BARS
+
+
+def history_of(served: Vendor, key: str = KEY, patience: Patience | None = None) -> PolygonHistory:
+    return PolygonHistory(served.config(), key, served.market.bar_seconds, patience=patience)
 
 
 def whole(served: Vendor, symbols: tuple[str, ...] = SYMBOLS) -> BackfillRequest:
@@ -67,34 +81,82 @@ async def run(
     return results, reports
 
 
+def assert_all_is_there(served: Vendor, store: BarStore, symbols: tuple[str, ...]) -> None:
+    request = whole(served)
+    for symbol in symbols:
+        stored = store.read(symbol)
+        true = served.market.bars(symbol, request.start or request.end, request.end)
+        assert stored["close"].tolist() == [bar.close for bar in true]
+        assert stored["transactions"].tolist() == [bar.transactions for bar in true]
+        assert stored.index[-1] == request.end
+        assert store.revisions(symbol).empty
+
+
 async def test_all_bars_come_as_the_vendor_has_them(served: Vendor, store: BarStore) -> None:
     request = whole(served)
     results, reports = await run(history_of(served), store, request, served)
-    assert results == [BackfillResult(s, HISTORY_BARS, 0, HISTORY_BARS) for s in SYMBOLS]
-    for symbol in SYMBOLS:
-        stored, true = (
-            store.read(symbol),
-            served.market.bars(symbol, request.start, request.end),
-        )
-        assert stored["close"].tolist() == [bar.close for bar in true]
-        assert stored["transactions"].tolist() == [bar.transactions for bar in true]
-        assert stored.index[0] == request.start + timedelta(seconds=1)
-        assert stored.index[-1] == request.end
-    shares = [r.share for r in reports if r.symbol == SYMBOLS[0]]
-    assert shares[0] == 0.0
-    assert shares[-1] == 1.0
-    assert shares == sorted(shares)
+    assert results == [BackfillResult(s, Outcome.COMPLETE, HISTORY_BARS) for s in SYMBOLS]
+    assert_all_is_there(served, store, SYMBOLS)
+    done = [report.done for report in reports if report.symbol == SYMBOLS[0]]
+    assert done == sorted(done)
+    last = [report for report in reports if report.symbol == SYMBOLS[0]][-1]
+    assert last.done == last.requests
+    assert last.new_bars == HISTORY_BARS
 
 
-async def test_a_second_run_asks_for_the_newest_bars_only(served: Vendor, store: BarStore) -> None:
+async def test_what_was_fetched_is_noted_with_its_source_and_time(
+    served: Vendor, store: BarStore
+) -> None:
+    request = whole(served, ONE)
+    await run(history_of(served), store, request, served)
+    (record,) = coverage_of(store, SYMBOLS[0]).records()
+    assert (record.start, record.end) == (request.start, request.end)
+    assert (record.source, record.at) == (Source.REST, served.clock())
+
+
+async def test_a_second_run_asks_for_nothing(served: Vendor, store: BarStore) -> None:
     request = whole(served, ONE)
     await run(history_of(served), store, request, served)
     again = Watched(history_of(served))
     results, _ = await run(again, store, request, served)
-    assert results[0].new_bars == 0
-    overlap = timedelta(seconds=history_module.OVERLAP_BARS)
-    assert again.asked == [(SYMBOLS[0], request.end - overlap, request.end)]
-    assert store.revisions(SYMBOLS[0]).empty
+    assert results == [BackfillResult(SYMBOLS[0], Outcome.COMPLETE)]
+    assert again.asked == []
+
+
+async def test_a_later_run_asks_for_the_newest_bars_again_which_may_have_been_revised(
+    served: Vendor, store: BarStore
+) -> None:
+    request = whole(served, ONE)
+    await run(history_of(served), store, request, served)
+    served.step += 20
+    later = BackfillRequest(ONE, None, request.end + timedelta(hours=1))
+    again = Watched(history_of(served))
+    results, _ = await run(again, store, later, served)
+    assert results[0].new_bars == 20
+    overlap = timedelta(seconds=filling_module.OVERLAP_BARS)
+    assert again.asked == [(SYMBOLS[0], request.end - overlap, request.end + timedelta(seconds=20))]
+
+
+async def test_a_bar_is_not_asked_for_before_it_is_over_for_any_clock(
+    served: Vendor, store: BarStore
+) -> None:
+    request = BackfillRequest(ONE, whole(served).start, served.clock() + timedelta(hours=1))
+    served.step += 1
+    await run(history_of(served), store, request, served)
+    assert store.last_close(SYMBOLS[0]) == served.clock() - CLOCK_MARGIN
+
+
+async def test_without_a_start_it_begins_with_the_oldest_bar_held(
+    served: Vendor, store: BarStore
+) -> None:
+    start = served.market.live_start - timedelta(seconds=50)
+    held = await asyncio.to_thread(
+        history_of(served).bars, SYMBOLS[0], start, start + timedelta(seconds=3)
+    )
+    store.write(SYMBOLS[0], held)
+    request = BackfillRequest(ONE, None, served.market.live_start)
+    results, _ = await run(history_of(served), store, request, served)
+    assert results[0].new_bars == 47
 
 
 async def test_what_the_error_of_a_damaged_month_advises_brings_its_bars_back(
@@ -105,26 +167,33 @@ async def test_what_the_error_of_a_damaged_month_advises_brings_its_bars_back(
     before = store.read(SYMBOLS[0])
     months = sorted((store.folder / SYMBOLS[0]).glob("*.parquet"))
     months[0].write_bytes(b"PAR1")
-    with pytest.raises(MarketDataError, match=r"delete it and coverage\.json beside it"):
+    with pytest.raises(MarketDataError):
         store.read(SYMBOLS[0])
-    for path in (months[0], months[0].with_name("coverage.json")):
-        path.unlink()
+    months[0].unlink()
+    coverage_of(store, SYMBOLS[0]).remove((before.index[0] - timedelta(days=31), request.end))
     await run(history_of(served), store, request, served)
     assert store.read(SYMBOLS[0]).equals(before)
 
 
-async def test_a_run_that_was_cut_off_goes_on_where_it_was(
+async def test_a_run_that_was_cut_off_goes_on_at_the_same_request(
     served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(history_module.CHUNKS, 1, timedelta(seconds=100))
-    request = whole(served, ONE)
-    with pytest.raises(MarketDataError, match="connection is gone"):
-        await run(Watched(history_of(served), fail_at=2), store, request, served)
-    assert len(store.read(SYMBOLS[0])) == 200
+    monkeypatch.setitem(pieces_module.PIECES, 1, timedelta(seconds=100))
+
+    def gone_at_the_third(request: int, frame: pd.DataFrame) -> pd.DataFrame:
+        if request == 3:
+            raise MarketDataError("the connection is gone")
+        return frame
+
+    cut = Watched(history_of(served), gone_at_the_third)
+    results, _ = await run(cut, store, whole(served, ONE), served)
+    assert results[0].outcome is Outcome.FAILED
+    assert results[0].reason == "the connection is gone"
+    assert 100 < results[0].new_bars == len(store.read(SYMBOLS[0])) < 300
     rest = Watched(history_of(served))
-    results, _ = await run(rest, store, request, served)
-    assert results == [BackfillResult(SYMBOLS[0], 200, 0, HISTORY_BARS)]
-    assert rest.asked[0][1] == request.start + timedelta(seconds=200)
+    await run(rest, store, whole(served, ONE), served)
+    assert rest.asked[0] == cut.asked[2]
+    assert_all_is_there(served, store, ONE)
 
 
 @pytest.mark.parametrize("key", ["wrong", ""])
@@ -136,59 +205,85 @@ async def test_a_wrong_or_missing_key_is_explained(
     assert store.symbols() == ()
 
 
-async def test_an_unknown_symbol_stops_all_before_the_first_bar(
+async def test_one_symbol_s_failure_leaves_the_others_alone(
     served: Vendor, store: BarStore
 ) -> None:
-    with pytest.raises(UnknownSymbolError, match="XYZ-USD"):
-        await run(history_of(served), store, whole(served, ("BTC-USD", "XYZ-USD")), served)
-    assert store.symbols() == ()
-    assert not any("/aggs/" in path for path in served.paths)
+    results, _ = await run(history_of(served), store, whole(served, (*SYMBOLS, "NOPE-USD")), served)
+    assert [result.outcome for result in results] == [
+        *[Outcome.COMPLETE] * 2,
+        Outcome.NO_BARS,
+    ]
+    assert_all_is_there(served, store, SYMBOLS)
 
 
-@pytest.mark.parametrize("fault", [FaultName.REST_BROKEN_JSON, FaultName.REST_EMPTY_PAGE])
-async def test_an_answer_that_hides_bars_is_an_error_and_no_hole(
-    served: Vendor, store: BarStore, fault: FaultName
+async def test_when_the_vendor_is_down_nobody_waits_for_it_a_second_time(
+    served: Vendor, store: BarStore
 ) -> None:
-    served.faults.on(fault, remaining=1)
-    with pytest.raises(MarketDataError, match="nothing was stored, try again"):
-        await run(history_of(served), store, whole(served), served)
-    assert store.read("BTC-USD").empty
-    results, _ = await run(history_of(served), store, whole(served), served)
-    assert [r.stored_bars for r in results] == [HISTORY_BARS] * 2
+    served.faults.on(FaultName.REST_SERVER_ERROR)
+    watched = Watched(history_of(served))
+    results, _ = await run(watched, store, whole(served), served)
+    assert watched.stopped
+    assert {result.outcome for result in results} <= {Outcome.FAILED, Outcome.STOPPED}
+    assert any("502" in result.reason for result in results)
 
 
-@pytest.mark.parametrize(
-    ("fault", "advice"),
-    [
-        (FaultName.REST_RATE_LIMIT, r"lower polygon\.calls_per_minute"),
-        (FaultName.REST_SERVER_ERROR, "try again"),
-    ],
-)
-async def test_a_vendor_that_refuses_for_ever_is_an_error(
-    served: Vendor, store: BarStore, fault: FaultName, advice: str
+async def test_ctrl_c_ends_all_threads_also_those_that_wait(
+    served: Vendor, store: BarStore
 ) -> None:
-    served.faults.on(fault)
-    with pytest.raises(MarketDataError, match=advice):
-        await run(history_of(served), store, whole(served), served)
+    served.faults.on(FaultName.REST_RATE_LIMIT)
+    waiting = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupt(_: object) -> None:
+        loop.call_soon_threadsafe(waiting.set)
+
+    patient = PolygonHistory(
+        served.config(), KEY, 1, patience=Patience(3600, 600, 600), on_wait=interrupt
+    )
+    task = asyncio.ensure_future(run(patient, store, whole(served), served))
+    await waiting.wait()
+    patient.stop()
+    results, _ = await task
+    assert [result.outcome for result in results] == [Outcome.STOPPED] * 2
 
 
-async def test_a_passing_failure_is_tried_again(
-    served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
+async def test_bars_that_are_none_are_asked_for_once_more(served: Vendor, store: BarStore) -> None:
+    served.faults.on(FaultName.REST_IMPOSSIBLE_BAR, remaining=1)
+    results, _ = await run(history_of(served), store, whole(served, ONE), served)
+    assert results == [BackfillResult(SYMBOLS[0], Outcome.COMPLETE, HISTORY_BARS)]
+    assert_all_is_there(served, store, ONE)
+
+
+async def test_bars_that_stay_impossible_are_counted_and_left_out(
+    served: Vendor, store: BarStore
 ) -> None:
-    monkeypatch.setattr(polygon_module, "RETRIES", 3)
-    served.faults.on(FaultName.REST_SERVER_ERROR, remaining=2)
-    results, _ = await run(history_of(served), store, whole(served), served)
-    assert [r.new_bars for r in results] == [HISTORY_BARS] * 2
+    table = served.market._tables["BTC-USD"]
+    table.high[100], table.volume[101] = 1.0, -5.0
+    results, _ = await run(history_of(served), store, whole(served, ONE), served)
+    assert results == [BackfillResult("BTC-USD", Outcome.COMPLETE, HISTORY_BARS - 2, 2)]
+
+
+@pytest.mark.parametrize("fault", [name for name in FaultName if name.startswith("rest_")])
+async def test_no_fault_of_rest_costs_or_changes_a_bar(
+    served: Vendor, store: BarStore, fault: FaultName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pieces_module.PIECES, 1, timedelta(seconds=60))
+    monkeypatch.setattr("signal_server.market.polygon.PAGE_BARS", 25)
+    slow = {FaultName.REST_STALL, FaultName.REST_SLOW_DRIP, FaultName.REST_RETRY_AFTER}
+    served.faults.on(fault, probability=0.25, remaining=2 if fault in slow else None)
+    history = PolygonHistory(served.config(timeout_s=0.2), KEY, 1, patience=SOME_TRIES)
+    await run(history, store, whole(served, ONE), served)
+    assert served.faults.happened[fault]
+    assert_all_is_there(served, store, ONE)
+
+
+async def test_a_vendor_that_refuses_for_ever_is_an_error(served: Vendor) -> None:
+    served.faults.on(FaultName.REST_RATE_LIMIT)
+    with pytest.raises(UnavailableError, match=r"lower polygon\.calls_per_minute"):
+        await asyncio.to_thread(history_of(served).check_listed, "BTC-USD")
 
 
 async def test_a_vendor_out_of_reach_is_said_in_one_sentence(served: Vendor) -> None:
     nowhere = served.config().model_copy(update={"rest_url": "http://127.0.0.1:9"})
-    with pytest.raises(MarketDataError, match=r"cannot be reached.*polygon\.rest_url"):
+    with pytest.raises(UnavailableError, match=r"cannot be reached.*polygon\.rest_url"):
         await asyncio.to_thread(PolygonHistory(nowhere, KEY, 1).check_listed, "BTC-USD")
-
-
-async def test_a_period_without_bars_is_an_error(served: Vendor, store: BarStore) -> None:
-    before = served.market.live_start - timedelta(days=2)
-    request = BackfillRequest(ONE, before, before + timedelta(minutes=5))
-    with pytest.raises(NoHistoryError, match="no bars of BTC-USD"):
-        await run(history_of(served), store, request, served)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from signal_server.core.domain import PRICE_COLUMNS
 from signal_server.market import history as history_module
-from signal_server.market.history import BackfillRequest, backfill
+from signal_server.market.history import BackfillRequest, Outcome, backfill
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
 from tests.signal_server.market.vendor import HISTORY_BARS, KEY, SYMBOLS, Vendor
@@ -19,18 +19,19 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from signal_server.core.config import PolygonConfig
-from signal_server.market import history
+from signal_server.market import pieces
+from signal_server.market.history import BackfillRequest, backfill
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
 
 config, key, root, symbol, start, end = sys.argv[1:]
-history.CHUNKS[1] = timedelta(seconds=20)
+pieces.PIECES[1] = timedelta(seconds=20)
 period = datetime.fromisoformat(start), datetime.fromisoformat(end)
-history.backfill(
+backfill(
     PolygonHistory(PolygonConfig.model_validate_json(config), key, 1),
     BarStore(Path(root), 1),
-    history.BackfillRequest((symbol,), *period),
-    lambda: period[1],
+    BackfillRequest((symbol,), *period),
+    lambda: period[1] + timedelta(minutes=1),
     lambda progress: print(progress.new_bars, flush=True),
 )
 """
@@ -58,11 +59,12 @@ async def test_a_killed_backfill_goes_on_where_it_was(served: Vendor, store: Bar
     await kill_after(100, served, store, request)
     left = len(store.read(SYMBOL))
     assert 100 <= left < HISTORY_BARS
+    served.step += 60
     history = PolygonHistory(served.config(), KEY, 1)
     (result,) = await asyncio.to_thread(
         backfill, history, store, request, served.clock, lambda _: None
     )
-    assert (result.new_bars, result.stored_bars) == (HISTORY_BARS - left, HISTORY_BARS)
+    assert (result.outcome, result.new_bars) == (Outcome.COMPLETE, HISTORY_BARS - left)
     truth = served.market.bars(SYMBOL, request.start, request.end)
     for name in PRICE_COLUMNS:
         assert store.read(SYMBOL)[name].tolist() == [getattr(bar, name) for bar in truth]

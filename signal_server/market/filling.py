@@ -1,0 +1,187 @@
+"""Fetching one symbol's history, piece by piece.
+
+Each piece is one request. It is checked, stored, and only then noted as covered, so that a run
+that was killed goes on at the request it was at.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+import pandas as pd
+
+from signal_server.core.clock import Clock
+from signal_server.core.errors import (
+    MarketDataError,
+    NotEntitledError,
+    StoppedError,
+    UnavailableError,
+    VendorAuthError,
+)
+from signal_server.market.coverage import Interval, Source
+from signal_server.market.frames import in_order
+from signal_server.market.plan import Plan, coverage_of
+from signal_server.market.polygon_pages import whole_days
+from signal_server.market.quality import check_frame
+from signal_server.market.store import BarStore
+
+OVERLAP_BARS = 10
+"""The newest bars could still be revised when they were fetched: they are asked for again."""
+TRIES = 4
+"""How often a piece is asked for whose bars the vendor seems to hide."""
+CONTEXT_BARS = 1500
+"""How many bars before a piece its bars are checked against."""
+
+
+class History(Protocol):
+    """A source of past bars that threads may share."""
+
+    def bars(self, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return the bars with start < close_time <= end."""
+        ...
+
+    def traded_days(self, symbol: str, start: datetime, end: datetime) -> frozenset[date]:
+        """Return the days, UTC, wholly in that period on which the coin was traded."""
+        ...
+
+    def stop(self) -> None:
+        """Let all calls end soon, with `StoppedError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillProgress:
+    """How many of a symbol's requests are done, and how many bars were new."""
+
+    symbol: str
+    done: int
+    requests: int
+    new_bars: int
+
+
+class Outcome(StrEnum):
+    """How far a symbol's backfill came."""
+
+    COMPLETE = "complete"
+    NO_BARS = "no bars"
+    NOT_ENTITLED = "not entitled"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillResult:
+    """What was done for a symbol; bars that are none were quarantined as `refused_bars`."""
+
+    symbol: str
+    outcome: Outcome
+    new_bars: int = 0
+    refused_bars: int = 0
+    reason: str = ""
+
+
+class Filling:
+    """The backfill of one symbol."""
+
+    def __init__(self, history: History, store: BarStore, plan: Plan, clock: Clock) -> None:
+        self._history = history
+        self._store = store
+        self._plan = plan
+        self._clock = clock
+        self._length = timedelta(seconds=store.bar_seconds)
+        self._coverage = coverage_of(store, plan.symbol)
+        self._days: frozenset[date] | None = None
+        self._new = 0
+        self._refused = 0
+
+    def run(self, report: Callable[[BackfillProgress], None]) -> BackfillResult:
+        """Fetch all pieces, oldest first; raises `VendorAuthError` alone."""
+        symbol, pieces = self._plan.symbol, self._plan.pieces
+        not_entitled = ""
+        for done, piece in enumerate(pieces, start=1):
+            try:
+                self._fill(piece)
+            except NotEntitledError as error:
+                # The plan may serve the later months.
+                not_entitled = str(error)
+            except VendorAuthError:
+                raise
+            except StoppedError as error:
+                return self._result(Outcome.STOPPED, str(error))
+            except MarketDataError as error:
+                return self._failed(error)
+            report(BackfillProgress(symbol, done, len(pieces), self._new))
+        if not_entitled:
+            return self._result(Outcome.NOT_ENTITLED, not_entitled)
+        held = self._new or self._store.last_close(symbol) is not None
+        return self._result(Outcome.COMPLETE if held else Outcome.NO_BARS)
+
+    def _failed(self, error: MarketDataError) -> BackfillResult:
+        if isinstance(error, UnavailableError):
+            # Nobody else would fare better, and each would wait as long.
+            self._history.stop()
+        return self._result(Outcome.FAILED, str(error))
+
+    def _result(self, outcome: Outcome, reason: str = "") -> BackfillResult:
+        return BackfillResult(self._plan.symbol, outcome, self._new, self._refused, reason)
+
+    def _fill(self, piece: Interval) -> None:
+        if not self._known_silent(piece):
+            since = max(piece[0] - OVERLAP_BARS * self._length, self._plan.floor)
+            self._keep(self._whole(since, piece))
+        self._coverage.add(piece, Source.REST, self._clock())
+
+    def _known_silent(self, piece: Interval) -> bool:
+        """Tell whether the days of the piece are known to be without any trade."""
+        if not self._days:
+            return False
+        checked = set(whole_days(*self._plan.period))
+        first, last = (piece[0]).date(), (piece[1] - self._length).date()
+        touched = {first + timedelta(days=n) for n in range((last - first).days + 1)}
+        return touched <= checked - self._days
+
+    def _whole(self, since: datetime, piece: Interval) -> pd.DataFrame:
+        """Fetch a piece and what of it is `since` before; raise if the vendor hides bars."""
+        symbol = self._plan.symbol
+        for _ in range(TRIES):
+            frame = self._history.bars(symbol, since, piece[1])
+            hidden = self._hidden(frame, piece)
+            forgotten = frame.empty and len(self._store.read(symbol, since, piece[0]))
+            if not hidden and not forgotten:
+                return frame
+        what = f"days with trades, like {hidden[0]}" if hidden else "a time of which some are held"
+        raise MarketDataError(
+            f"Polygon.io gives no bars of {symbol} for {what}; run it again later"
+        )
+
+    def _hidden(self, frame: pd.DataFrame, piece: Interval) -> list[date]:
+        starts = pd.DatetimeIndex(frame.index) - self._length
+        seen = {day.date() for day in starts.normalize().unique()}
+        empty = [day for day in whole_days(piece[0], piece[1] + self._length) if day not in seen]
+        if not empty:
+            return []
+        if self._days is None:
+            period = self._plan.period
+            self._days = self._history.traded_days(self._plan.symbol, *period)
+        return [day for day in empty if day in self._days]
+
+    def _keep(self, frame: pd.DataFrame) -> None:
+        """Store what is good and quarantine what is not, after it was asked for once more."""
+        if frame.empty:
+            return
+        store, symbol = self._store, self._plan.symbol
+        first, last = frame.index[0], frame.index[-1]
+        before = store.read(symbol, first - CONTEXT_BARS * self._length, first)
+        now = self._clock()
+        checked = check_frame(frame, store.bar_seconds, now=now, before=before)
+        if len(checked.refused):
+            # What came wrong on its way comes right the second time.
+            store.quarantine(symbol, checked.quarantined(Source.REST, now))
+            again = self._history.bars(symbol, first - self._length, last)
+            both = in_order(pd.concat([checked.good, again]))
+            checked = check_frame(both, store.bar_seconds, now=now, before=before)
+            store.quarantine(symbol, checked.quarantined(Source.REST, now))
+            self._refused += len(checked.refused)
+        self._new += store.write(symbol, checked.good, now)
