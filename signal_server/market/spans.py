@@ -26,6 +26,14 @@ class Spans:
     def __contains__(self, number: int) -> bool:
         return any(after < number <= last for after, last in self._spans)
 
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def join(self) -> None:
+        """Take in all that lies between the numbers."""
+        if self._spans:
+            self._spans = [(self._spans[0][0], self._spans[-1][1])]
+
     def count(self) -> int:
         """Return how many numbers there are."""
         return sum(last - after for after, last in self._spans)

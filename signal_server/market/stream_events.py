@@ -1,50 +1,92 @@
 """Polygon's WebSocket frames as events, and the events of aggregates as bars."""
 
 import json
-import logging
-from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from signal_server.core.domain import Bar
-from signal_server.market.frames import frame_of, valid_rows
-
-logger = logging.getLogger(__name__)
 
 EVENTS = {1: "XAS", 60: "XA"}
 """The event that carries bars of so many seconds."""
+OTHER_EVENTS = frozenset({"XT", "XQ", "XL2", "XA", "XAS", "FMV", "LV"})
+"""Events of the crypto cluster that may come and are not asked for."""
 
 
-class StreamLostError(Exception):
-    """The connection cannot be trusted any more; the text says why."""
+class UnreadableFrameError(Exception):
+    """A frame is no JSON array of events; its bars are lost."""
 
 
-def bar_of_event(event: dict[str, Any], bar_seconds: int) -> Bar | None:
-    """Convert an XA or XAS event, stamped with its START in ms UTC; None if it is no valid bar.
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the vendor says of the connection itself."""
 
-    The stream carries no trade count: `transactions` is NaN.
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An event that may have been a bar; `pair` is whose, None if it does not say."""
+
+    pair: str | None
+    event: object
+
+
+def events_of(text: str | bytes) -> list[object]:
+    """Return the events of a frame, which an object alone is one of.
+
+    Raises `UnreadableFrameError` if it is no JSON, or neither array nor object.
     """
-    if event.get("ev") != EVENTS[bar_seconds]:
-        return None
-    try:
-        start = datetime.fromtimestamp(event["s"] / 1000, UTC)
-        prices = (float(event[name]) for name in ("o", "h", "l", "c", "v"))
-        bar = Bar(str(event["pair"]), start + timedelta(seconds=bar_seconds), *prices)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        logger.warning("an unreadable bar was passed over: %.200r", event)
-        return None
-    if not valid_rows(frame_of([bar]), bar_seconds).all():
-        logger.warning("an impossible bar was passed over: %.200r", event)
-        return None
-    return bar
-
-
-def events_of(text: str | bytes) -> Iterator[dict[str, Any]]:
-    """Return the events of a frame; raise `StreamLostError` if it is no JSON array."""
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise StreamLostError("a frame is no JSON") from error
+        raise UnreadableFrameError(f"a frame is no JSON: {text[:80]!r}") from error
+    if isinstance(content, dict):
+        return [content]
     if not isinstance(content, list):
-        raise StreamLostError("a frame is no JSON array")
-    return (event for event in content if isinstance(event, dict))
+        raise UnreadableFrameError(f"a frame is no JSON array: {text[:80]!r}")
+    return content
+
+
+def event_of(event: object, bar_seconds: int) -> Bar | Status | Unreadable | None:
+    """Return what an event means for bars of that length; None if nothing.
+
+    A bar need not be a valid one: check it. Its time is tz-aware UTC; `vwap` is NaN if the event
+    has none, `transactions` always, since the stream carries no trade count.
+    """
+    if not isinstance(event, dict):
+        return Unreadable(None, event)
+    kind = event.get("ev")
+    if kind == EVENTS[bar_seconds]:
+        return _bar(event, bar_seconds)
+    if kind == "status":
+        return Status(str(event.get("status")), str(event.get("message", "")))
+    return None if kind in OTHER_EVENTS else Unreadable(_pair(event), event)
+
+
+def _bar(event: dict[str, Any], bar_seconds: int) -> Bar | Unreadable:
+    try:
+        start = datetime.fromtimestamp(event["s"] / 1000, UTC)
+        return Bar(
+            str(event["pair"]),
+            start + timedelta(seconds=bar_seconds),
+            float(event["o"]),
+            float(event["h"]),
+            float(event["l"]),
+            float(event["c"]),
+            float(event["v"]),
+            _positive(event.get("vw")),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return Unreadable(_pair(event), event)
+
+
+def _pair(event: dict[str, Any]) -> str | None:
+    pair = event.get("pair")
+    return pair if isinstance(pair, str) else None
+
+
+def _positive(value: object) -> float:
+    number = float(value) if isinstance(value, int | float) else 0.0
+    return number if 0 < number < float("inf") else float("nan")

@@ -7,8 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from signal_server.market.live import LiveBar, LiveBars
+from signal_server.market.live_patience import LivePatience
 from signal_server.market.store import BarStore
 from tests.signal_server.market.vendor import KEY, SYMBOLS, Vendor, eventually
+
+IMPATIENT = LivePatience(
+    connect_s=1.0,
+    shortest_backoff_s=0.001,
+    longest_backoff_s=0.01,
+    attempts_per_minute=10_000,
+    hold_s=5.0,
+    retry_s=0.01,
+    longest_retry_s=0.02,
+    rest_lag_s=0.0,
+    doubt_s=0.0,
+    doubt_bars=0,
+    tick_s=0.01,
+)
 
 
 @dataclass(slots=True)
@@ -26,13 +41,24 @@ class Listener:
         """Wait until every symbol's newest bar is that old."""
         await eventually(lambda: all(self.closes(s)[-1:] == [close_time] for s in symbols))
 
+    def has_all(self, served: Vendor, symbols: tuple[str, ...] = SYMBOLS) -> bool:
+        """Tell whether every bar since the first was heard."""
+        return all(
+            len(self.closes(symbol))
+            == (served.clock() - min(self.closes(symbol))).total_seconds() + 1
+            for symbol in symbols
+        )
+
     def closes(self, symbol: str) -> list[datetime]:
         return [h.bar.close_time for h in self.heard if h.bar.symbol == symbol]
 
 
 @asynccontextmanager
-async def listening(served: Vendor, store: BarStore) -> AsyncIterator[Listener]:
-    listener = Listener(LiveBars(served.config(), KEY, SYMBOLS, store, clock=served.clock))
+async def listening(
+    served: Vendor, store: BarStore, patience: LivePatience = IMPATIENT
+) -> AsyncIterator[Listener]:
+    live = LiveBars(served.config(), KEY, SYMBOLS, store, clock=served.clock, patience=patience)
+    listener = Listener(live)
     task = asyncio.create_task(listener.listen())
     try:
         yield listener
@@ -50,12 +76,26 @@ async def has_begun(served: Vendor, listener: Listener) -> None:
 
 
 def assert_whole(served: Vendor, listener: Listener, store: BarStore, first: datetime) -> None:
-    """Each bar from `first` to now was heard once, in order, as it was, and is stored."""
-    seconds = int((served.clock() - first).total_seconds())
-    wanted = [first + timedelta(seconds=n) for n in range(seconds + 1)]
+    """Each bar from `first` to now was heard once, as it was, and is stored.
+
+    Bars came in order, but for repaired ones.
+    """
     before = first - timedelta(seconds=1)
     for symbol in SYMBOLS:
-        assert listener.closes(symbol) == wanted
-        truth = [bar.close for bar in served.market.bars(symbol, before, served.clock())]
-        assert [h.bar.close for h in listener.heard if h.bar.symbol == symbol] == truth
-        assert store.read(symbol, before)["close"].tolist() == truth
+        truth = {
+            bar.start + timedelta(seconds=1): bar.close
+            for bar in served.market.bars(symbol, before, served.clock())
+        }
+        heard = [h for h in listener.heard if h.bar.symbol == symbol and h.bar.close_time >= first]
+        assert sorted(h.bar.close_time for h in heard) == sorted(truth)
+        assert {h.bar.close_time: h.bar.close for h in heard} == truth
+        streamed = [h.bar.close_time for h in heard if not h.repaired]
+        assert streamed == sorted(streamed)
+        stored = store.read(symbol, before)
+        assert dict(zip(stored.index.to_pydatetime(), stored["close"], strict=True)) == truth
+
+
+def assert_in_order(listener: Listener) -> None:
+    """Bars came in order, repaired ones too."""
+    for symbol in SYMBOLS:
+        assert listener.closes(symbol) == sorted(listener.closes(symbol))

@@ -1,0 +1,132 @@
+"""Writes live bars down, in a thread of its own: many at once, and never in a live bar's way."""
+
+import logging
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, wait
+from datetime import datetime
+from functools import partial
+
+from signal_server.core.clock import Clock
+from signal_server.core.domain import Bar
+from signal_server.market.coverage import Coverage, Source
+from signal_server.market.frames import frame_of
+from signal_server.market.spans import Span, close_of
+from signal_server.market.store import BarStore
+
+logger = logging.getLogger(__name__)
+
+COMPACT_BARS = {1: 3600, 60: 720}
+"""A symbol's live bars are moved into Parquet when there are so many."""
+GROUP_S = 0.02
+"""What comes within this time is written together."""
+
+Job = Callable[[], None]
+Seen = tuple[Bar, datetime]
+"""A bar and when its values came, tz-aware UTC."""
+
+
+class LiveWriter:
+    """A queue of writes, done in order. The first error ends it and is raised by `check`."""
+
+    def __init__(self, store: BarStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._jobs: queue.SimpleQueue[Job | Seen | None] = queue.SimpleQueue()
+        self._appended: Counter[str] = Counter()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="live-writer", daemon=True)
+
+    def start(self, symbols: Sequence[str]) -> None:
+        """Begin: first what an earlier process left of these is moved into Parquet."""
+        for symbol in symbols:
+            self._jobs.put(partial(self._compact, symbol))
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise what the last write met."""
+        if self._error is not None:
+            raise self._error
+
+    def add(self, bars: Iterable[Seen]) -> None:
+        """Write bars down, or other values of bars that were written before."""
+        for seen in bars:
+            self._jobs.put(seen)
+
+    def quarantine(self, bar: Bar, reason: str) -> None:
+        """Keep a bar that must not be used, with its reason."""
+        self._jobs.put(partial(self._quarantine, bar, reason))
+
+    def cover(self, symbol: str, spans: Iterable[Span], source: Source) -> None:
+        """Note, after the bars that came before, that a source gave these spans wholly."""
+        known = list(spans)
+        if known:
+            self._jobs.put(partial(self._cover, symbol, known, source))
+
+    def flush(self) -> None:
+        """Wait until all is written that was given before; raise what it met."""
+        done: Future[None] = Future()
+        self._jobs.put(lambda: done.set_result(None))
+        while self._thread.is_alive() and not wait([done], timeout=0.5).done:
+            continue
+        self.check()
+
+    def close(self) -> None:
+        """Write what is left, end, and let other processes write."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._store.close()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        try:
+            while self._write_group(self._group()):
+                pause.wait(GROUP_S)
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for bars
+            self._error = error
+
+    def _group(self) -> list[Job | Seen | None]:
+        group = [self._jobs.get()]
+        while not self._jobs.empty():
+            group.append(self._jobs.get())
+        return group
+
+    def _write_group(self, group: list[Job | Seen | None]) -> bool:
+        """Write a group down; return False when it was the last."""
+        for item in group:
+            if item is None:
+                return False
+            if isinstance(item, tuple):
+                self._store.append(*item)
+                self._appended[item[0].symbol] += 1
+            else:
+                item()
+        while self._compact_longest() and self._jobs.empty():
+            continue
+        return True
+
+    def _compact_longest(self) -> bool:
+        """Move one symbol's live bars into Parquet if they are many, the most first."""
+        longest = self._appended.most_common(1)
+        if not longest or longest[0][1] < COMPACT_BARS[self._store.bar_seconds]:
+            return False
+        self._compact(longest[0][0])
+        return True
+
+    def _compact(self, symbol: str) -> None:
+        self._appended.pop(symbol, None)
+        self._store.compact(symbol)
+
+    def _quarantine(self, bar: Bar, reason: str) -> None:
+        frame = frame_of([bar]).assign(
+            reason=reason, source=Source.STREAM.value, seen_at=self._clock()
+        )
+        self._store.quarantine(bar.symbol, frame)
+
+    def _cover(self, symbol: str, spans: list[Span], source: Source) -> None:
+        length = self._store.bar_seconds
+        coverage = Coverage(self._store.folder / symbol / "coverage.json")
+        for after, last in spans:
+            coverage.add((close_of(after, length), close_of(last, length)), source, self._clock())
