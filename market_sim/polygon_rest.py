@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -130,9 +131,11 @@ async def _drip(request: web.Request, body: bytes, seconds: float) -> web.Stream
     response.content_length = len(body)
     await response.prepare(request)
     size = max(1, len(body) // _DRIPS)
-    for first in range(0, len(body), size):
-        await asyncio.sleep(seconds / _DRIPS)
-        await response.write(body[first : first + size])
+    # A client that has had enough goes away meanwhile.
+    with suppress(ConnectionError):
+        for first in range(0, len(body), size):
+            await asyncio.sleep(seconds / _DRIPS)
+            await response.write(body[first : first + size])
     return response
 
 

@@ -1,4 +1,4 @@
-"""`python -m market_sim.trials faults|kills|soak`: real runs of the real Hummingbot."""
+"""`python -m market_sim.trials faults|kills|soak|data`: real runs of the real parts."""
 
 import asyncio
 import signal
@@ -6,12 +6,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
+from market_sim.data_soak.report import data_table, write_data
+from market_sim.data_soak.soak import DataWish, soak_data
 from market_sim.trials.killing import Point
 from market_sim.trials.kills import Rounds, run_rounds
 from market_sim.trials.matrix import cells_of, run_matrix
@@ -27,7 +30,7 @@ REPORTS = Path("reports")
 
 @click.group()
 def main() -> None:
-    """Run the real Hummingbot against the stand-ins and judge what it did."""
+    """Run the real Hummingbot, or real live bars, against the stand-ins and judge what they did."""
     # Ended as by Ctrl-C, so that no bot outlives its trial.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
@@ -105,6 +108,30 @@ def soak_command(
     result = asyncio.run(soak(Wish(minutes, seed, coins, every_s, pause_s), console.print))
     console.print(soak_table(result))
     write_soak(path, result)
+    for problem in result.problems:
+        console.print(f"[red]{escape(problem)}[/]")
+    console.print(f"Written to {path}")
+    sys.exit(1 if result.problems else 0)
+
+
+@main.command("data")
+@click.option("--minutes", type=click.FloatRange(0.2), default=60, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--symbols", type=click.IntRange(1, 100), default=100, show_default=True)
+@click.option(
+    "--storm", "storm_every_s", default=3.0, show_default=True, help="Seconds between faults."
+)
+@click.option("--pause", "pause_s", default=45.0, show_default=True, help="Seconds between deaths.")
+@click.option("--speed", default=1.0, show_default=True, help="Of the market's clock.")
+@click.option("--bars", type=click.Path(path_type=Path), help="Folder of real bars; else seeded.")
+@click.option("--json", "path", type=click.Path(path_type=Path), default=REPORTS / "data.json")
+def data_command(path: Path, bars: Path | None, **wish: Any) -> None:
+    """Take live bars through storms and kills; exit with 1 if a bar is lost, doubled or wrong."""
+    console = _console()
+    files = () if bars is None else tuple(sorted(bars.glob("*.parquet")))
+    result = asyncio.run(soak_data(DataWish(**wish, files=files), console.print))
+    console.print(data_table(result))
+    write_data(path, result)
     for problem in result.problems:
         console.print(f"[red]{escape(problem)}[/]")
     console.print(f"Written to {path}")
