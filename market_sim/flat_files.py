@@ -8,6 +8,7 @@ import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -40,7 +41,7 @@ class FlatFileStandIn:
     url: str = field(default="", init=False)
     requests: list[str] = field(default_factory=list, init=False)
     sent_bytes: int = field(default=0, init=False)
-    _moto: Any = field(default=None, init=False)
+    _inner: str = field(default="", init=False)
     _client: Any = field(default=None, init=False)
     _runner: Any = field(default=None, init=False)
     _session: Any = field(default=None, init=False)
@@ -49,10 +50,8 @@ class FlatFileStandIn:
 
     async def start(self) -> str:
         """Listen on a free loopback port; return the endpoint's address."""
-        self._moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-        await asyncio.to_thread(self._moto.start)
-        host, port = self._moto.get_host_and_port()
-        self._client = _client(f"http://{host}:{port}")
+        self._inner = await asyncio.to_thread(_moto_url)
+        self._client = _client(self._inner)
         await asyncio.to_thread(self._client.create_bucket, Bucket=self._store)
         self._session = ClientSession(auto_decompress=False)
         application = web.Application()
@@ -68,7 +67,6 @@ class FlatFileStandIn:
         await self._runner.cleanup()
         await self._session.close()
         self._client.close()
-        await asyncio.to_thread(self._moto.stop)
 
     async def publish_bars(self, bars: Mapping[str, pd.DataFrame]) -> None:
         """Publish every day of the bars by symbol; columns as `flat_file` takes them."""
@@ -123,9 +121,8 @@ class FlatFileStandIn:
 
     async def _answer(self, request: web.Request, where: Where) -> web.StreamResponse:
         """Pass the request on to moto and its answer back, as far as the faults let it."""
-        host, port = self._moto.get_host_and_port()
         path = request.raw_path.replace(f"/{BUCKET}", f"/{self._store}", 1)
-        url = URL(f"http://{host}:{port}{path}", encoded=True)
+        url = URL(f"{self._inner}{path}", encoded=True)
         headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
         async with self._session.get(url, headers=headers) as inner:
             body = (await inner.read()).replace(self._store.encode(), BUCKET.encode())
@@ -167,6 +164,15 @@ class FlatFileStandIn:
 def key_of(day: date) -> str:
     """Return the key of a day's file."""
     return f"{PREFIX}/{day:%Y/%m}/{day}.csv.gz"
+
+
+@cache
+def _moto_url() -> str:
+    """Start moto, once a process: it is slow to stop, and each stand-in has its own bucket."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    return f"http://{host}:{port}"
 
 
 def _client(url: str) -> Any:

@@ -40,7 +40,7 @@ class Ledger:
     """The record; every method opens it anew and may raise `MarketDataError`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def versions(self, first: date, last: date) -> dict[tuple[str, date], str]:
         """Return by symbol and day the version that was read, for days from `first` to `last`."""
@@ -58,8 +58,8 @@ class Ledger:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            database = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S)
             try:
                 _prepare(database)
                 with database:
@@ -68,7 +68,7 @@ class Ledger:
                 database.close()
         except (sqlite3.Error, ValueError) as error:
             raise MarketDataError(
-                f"{self._path} cannot be used ({error}); if it is damaged, delete it: "
+                f"{self.path} cannot be used ({error}); if it is damaged, delete it: "
                 "the bars stay, only republished files go unnoticed until they are read again"
             ) from error
 

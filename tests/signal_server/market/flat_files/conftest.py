@@ -29,7 +29,7 @@ class Site:
         return self.stand_in.faults
 
     def bucket(self, keys: FlatFileKeys = KEYS, **changes: object) -> FlatFileBucket:
-        settings = {"url": self.stand_in.url, "timeout_s": 0.5, "patience_s": 5.0} | changes
+        settings = {"url": self.stand_in.url, "timeout_s": 10.0, "patience_s": 20.0} | changes
         config = FlatFilesConfig.model_validate(settings)
         return FlatFileBucket(config, keys, self.folder, self.said.append)
 

@@ -1,0 +1,275 @@
+"""Flat files into the store: days are read side by side, and each month is written once.
+
+Files come ahead of their reading, onto the disk. Rows are held until the month or the memory for
+them is full. A day counts as read when its bars are stored; a kill before that costs no download.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import batched, groupby
+
+from filelock import FileLock, Timeout
+
+from signal_server.core.clock import Clock
+from signal_server.core.errors import FlatFileError, MarketDataError, NotEntitledError
+from signal_server.market.coverage import Coverage, Interval, Source
+from signal_server.market.flat_files.day import DayBars, day_interval, read_day
+from signal_server.market.flat_files.landing import Landed, Landing
+from signal_server.market.flat_files.ledger import Ledger, ReadDay
+from signal_server.market.flat_files.plan import (
+    DayState,
+    DayTask,
+    FlatFileRequest,
+    state_without_file,
+    tasks_of,
+)
+from signal_server.market.flat_files.published import Fetched, FlatFileSource, Published
+from signal_server.market.store import BarStore
+
+MOST_ROWS = 5_000_000
+"""So many rows of 56 bytes are held at the most, and those of the files under work."""
+READ_AT_ONCE = 8
+FETCHED_AHEAD = 32
+_WORKERS = min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeProgress:
+    """How many days' files have been read and how many bars they held."""
+
+    days_done: int
+    days: int
+    bars: int
+
+
+@dataclass(slots=True)
+class IntakeResult:
+    """What was done: by symbol and by day, with the reason where a day could not be had."""
+
+    symbols: dict[str, Landed] = field(default_factory=dict)
+    days: dict[date, DayState] = field(default_factory=dict)
+    reasons: dict[date, str] = field(default_factory=dict)
+
+    def count(self, state: DayState) -> int:
+        """Return how many days are in a state."""
+        return sum(found is state for found in self.days.values())
+
+    def first_reason(self, state: DayState) -> str:
+        """Return why the oldest day in this state is in it; empty if none has a reason."""
+        return next((self.reasons.get(d, "") for d, s in self.days.items() if s is state), "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    task: DayTask
+    fetched: Fetched
+    bars: DayBars
+
+    def symbols(self) -> Iterable[str]:
+        """Return the symbols that this day is known of from now on."""
+        return self.bars.rows if self.task.symbols is None else self.task.symbols
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    task: DayTask
+    state: DayState
+    reason: str
+
+
+class FlatFileIntake:
+    """Reads a source's files into a store of minute bars; one process at a time."""
+
+    def __init__(
+        self,
+        source: FlatFileSource,
+        store: BarStore,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        downloads: int = 4,
+        origin: Source = Source.FLAT_FILES,
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+        self._downloads = downloads
+        self._origin = origin
+
+    def run(
+        self, request: FlatFileRequest, report: Callable[[IntakeProgress], None]
+    ) -> IntakeResult:
+        """Store what is missing or was published anew.
+
+        A file that cannot be had or read is told in the result, and the others go on. Raises
+        `NotEntitledError` or `VendorAuthError` if none can be had, or another `MarketDataError`.
+        """
+        with self._alone():
+            return self._run(request, report)
+
+    def plan(self, request: FlatFileRequest) -> tuple[list[DayTask], dict[date, Published]]:
+        """Return the files that must be read, and those that there are; stores nothing."""
+        published = self._source.published(request.first, request.last)
+        missing = {s: self._coverage(s).missing(request.interval) for s in request.symbols or ()}
+        versions = self._ledger.versions(request.first, request.last)
+        return tasks_of(request, published, missing, versions), published
+
+    def _run(
+        self, request: FlatFileRequest, report: Callable[[IntakeProgress], None]
+    ) -> IntakeResult:
+        tasks, published = self.plan(request)
+        result = IntakeResult({symbol: Landed() for symbol in request.symbols or ()})
+        for day in request.days:
+            if day not in published:
+                result.days[day] = state_without_file(day, self._clock())
+        if tasks:
+            self._source.check_entitled(tasks[-1].published)
+            self._work_through(tasks, result, report)
+        result.days = dict(sorted(result.days.items()))
+        return result
+
+    def _work_through(
+        self,
+        tasks: list[DayTask],
+        result: IntakeResult,
+        report: Callable[[IntakeProgress], None],
+    ) -> None:
+        landing = Landing(self._store, self._clock, self._origin)
+        done = bars = 0
+        report(IntakeProgress(0, len(tasks), 0))
+        with self._executor(self._downloads) as fetching, self._executor(_WORKERS) as working:
+            held: list[_Read] = []
+            for batch, month_ends in self._batches(tasks, fetching):
+                read = list(working.map(self._read, batch))
+                _note_failures(read, result)
+                got = [day for day in read if isinstance(day, _Read)]
+                done, bars = done + len(read), bars + sum(len(day.bars) for day in got)
+                held += got
+                if month_ends or sum(len(day.bars) for day in held) > MOST_ROWS:
+                    self._store_days(held, landing, working, result)
+                    held = []
+                report(IntakeProgress(done, len(tasks), bars))
+
+    def _batches(
+        self, tasks: list[DayTask], fetching: Executor
+    ) -> Iterator[tuple[list[tuple[DayTask, Future[Fetched]]], bool]]:
+        """Yield days with their files, fetched ahead, and whether a month ends with them."""
+        files = _ahead(fetching, self._source.fetch, tasks)
+        for _, month in groupby(files, key=lambda file: f"{file[0].published.day:%Y-%m}"):
+            batches = [*batched(month, READ_AT_ONCE)]
+            for batch in batches:
+                yield list(batch), batch is batches[-1]
+
+    def _read(self, file: tuple[DayTask, Future[Fetched]]) -> _Read | _Failed:
+        task, fetching = file
+        try:
+            fetched = fetching.result()
+            try:
+                bars = read_day(fetched.path, task.published.day, task.symbols)
+            except FlatFileError:
+                # Damaged on the way or on this disk, perhaps: once more, from the vendor.
+                self._source.release(fetched, damaged=True)
+                fetched = self._source.fetch(fetched.published)
+                bars = read_day(fetched.path, task.published.day, task.symbols)
+        except FlatFileError as error:
+            return _Failed(task, DayState.DAMAGED, str(error))
+        except NotEntitledError as error:
+            return _Failed(task, DayState.FORBIDDEN, str(error))
+        return _Read(task, fetched, bars)
+
+    def _store_days(
+        self, days: Sequence[_Read], landing: Landing, working: Executor, result: IntakeResult
+    ) -> None:
+        symbols = sorted({symbol for day in days for symbol in day.bars.rows})
+        bars = [day.bars for day in days]
+        landed = working.map(lambda symbol: landing.land(symbol, bars), symbols)
+        for symbol, what in zip(symbols, landed, strict=True):
+            result.symbols[symbol] = result.symbols.get(symbol, Landed()) + what
+        self._note(days, working)
+        for day in days:
+            again = day.task.again
+            result.days[day.bars.day] = DayState.REPUBLISHED if again else DayState.STORED
+            self._source.release(day.fetched)
+
+    def _note(self, days: Sequence[_Read], working: Executor) -> None:
+        """Note the days as known, after their bars are stored."""
+        now = self._clock()
+        by_symbol: dict[str, list[date]] = {}
+        for day in days:
+            for symbol in day.symbols():
+                by_symbol.setdefault(symbol, []).append(day.bars.day)
+
+        def cover(symbol: str) -> None:
+            for interval in _joined(by_symbol[symbol]):
+                self._coverage(symbol).add(interval, self._origin, now)
+
+        list(working.map(cover, by_symbol))
+        self._ledger.note(
+            (
+                ReadDay(symbol, day.bars.day, day.fetched.published.version)
+                for day in days
+                for symbol in day.symbols()
+            ),
+            now,
+        )
+
+    def _coverage(self, symbol: str) -> Coverage:
+        return Coverage(self._store.folder / symbol / "coverage.json")
+
+    @contextmanager
+    def _executor(self, threads: int) -> Iterator[ThreadPoolExecutor]:
+        executor = ThreadPoolExecutor(threads)
+        try:
+            yield executor
+        except BaseException:
+            self._source.close()
+            executor.shutdown(cancel_futures=True)
+            raise
+        executor.shutdown()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        path = self._ledger.path.with_name("reading.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(path, timeout=0):
+                yield
+        except Timeout:
+            raise MarketDataError(
+                f"another process is reading flat files into {path.parent}; wait for it or stop it"
+            ) from None
+
+
+def _ahead(
+    executor: Executor, fetch: Callable[[Published], Fetched], tasks: Iterable[DayTask]
+) -> Iterator[tuple[DayTask, Future[Fetched]]]:
+    waiting: deque[tuple[DayTask, Future[Fetched]]] = deque()
+    for task in tasks:
+        waiting.append((task, executor.submit(fetch, task.published)))
+        if len(waiting) > FETCHED_AHEAD:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _note_failures(read: Iterable[_Read | _Failed], result: IntakeResult) -> None:
+    for day in read:
+        if isinstance(day, _Failed):
+            result.days[day.task.published.day] = day.state
+            result.reasons[day.task.published.day] = day.reason
+
+
+def _joined(days: Iterable[date]) -> Iterator[Interval]:
+    """Return days that follow each other as one interval."""
+    joined: list[Interval] = []
+    for start, end in map(day_interval, sorted(days)):
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    yield from joined
