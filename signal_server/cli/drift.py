@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from signal_server.core.config import Settings
+    from signal_server.journal.evidence import Version
     from signal_server.serving.drift import DriftReport
+    from signal_server.training.registry import ModelRegistry
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 
@@ -46,42 +48,48 @@ def command(session: Session, profile: str | None, features: int, as_json: bool)
         click.echo(json.dumps([_jsonable(part, report) for part, report in reports], indent=2))
         return
     console = make_console()
-    console.print(_table(reports))
+    console.print(_table(name, reports))
     console.print(_features(reports[0][1], features, settings.serving.drift.warn_psi))
     for part, report in reports:
         for word, said in (("halt", report.halts), ("warning", report.warnings)):
             for sentence in said:
-                console.print(f"{part} {report.model[1]}: {word}: {sentence}")
+                console.print(f"{part} {'@'.join(report.model)}: {word}: {sentence}")
 
 
 def _reports(settings: "Settings", name: str) -> "list[tuple[str, DriftReport]]":
+    from signal_server.cli.served_models import is_pooled, own_names
     from signal_server.cli.serving_parts import watched
     from signal_server.journal.journal import Journal
     from signal_server.serving.drift import drift_report
     from signal_server.training.registry import ModelRegistry
 
     registry = ModelRegistry(settings.models_dir)
-    challengers = [(CHALLENGER, version) for version in registry.challengers(name)]
+    names = [name] if is_pooled(settings, name) else own_names(registry, settings, name).values()
     reports = []
     with Journal.open_existing(settings.trade_log) as journal:
-        for part, version in [(CHAMPION, registry.champion(name)), *challengers]:
-            seen = watched(registry, (name, version), settings.bar_seconds)
+        for part, model in (pair for one in names for pair in _playing(registry, one)):
+            seen = watched(registry, model, settings.bar_seconds)
             report = drift_report(journal, seen, settings.serving.drift, utc_now())
             reports.append((part, report))
     return reports
 
 
-def _table(reports: "Sequence[tuple[str, DriftReport]]") -> "Table":
+def _playing(registry: "ModelRegistry", name: str) -> "list[tuple[str, Version]]":
+    challengers = [(CHALLENGER, (name, version)) for version in registry.challengers(name)]
+    return [(CHAMPION, (name, registry.champion(name))), *challengers]
+
+
+def _table(profile: str, reports: "Sequence[tuple[str, DriftReport]]") -> "Table":
     from rich.table import Table
 
-    table = Table(title=f"How models of {reports[0][1].model[0]} do live")
-    for name in ("part", "version"):
+    table = Table(title=f"How models of {profile} do live")
+    for name in ("part", "model", "version"):
         table.add_column(name)
     for name in ("rows", "PSI confidence", "calls", "right", "calibration error", "Brier"):
         table.add_column(name, justify="right")
     table.add_column("state")
     for part, report in reports:
-        table.add_row(part, report.model[1], *_figures(report), _state(report))
+        table.add_row(part, *report.model, *_figures(report), _state(report))
     return table
 
 
@@ -110,7 +118,8 @@ def _features(report: "DriftReport", count: int, limit: float) -> "Table | str":
     found = report.stability.features
     if not found:
         return "Too few live rows of the champion to compare its features with training."
-    table = Table(title=f"Features of the champion, farthest first: {len(found)} in all")
+    title = f"Features of {report.model[0]}, farthest first: {len(found)} in all"
+    table = Table(title=title)
     table.add_column("feature")
     table.add_column("PSI", justify="right")
     for name in sorted(found, key=lambda one: -found[one])[:count]:

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from signal_server.journal.evidence import Version
     from signal_server.journal.health import Metric
     from signal_server.journal.journal import Journal
-    from signal_server.serving.drift import DriftMonitor
+    from signal_server.serving.drift import DriftMonitor, Watched
     from signal_server.serving.engine import Engine
     from signal_server.serving.hub import Hub
     from signal_server.serving.model_health import Drift, HealthWatch
+    from signal_server.serving.served import ServedModel
     from signal_server.serving.server import SignalServer
     from signal_server.serving.service import Serving
     from signal_server.serving.succession import Succession
     from signal_server.serving.trading import TradingService
-    from signal_server.training.artifact import Model
 
 BOOKKEEPING_S = 15.0
 
@@ -63,14 +63,14 @@ class _Process:
     """The parts of one server process."""
 
     def __init__(self, settings: "Settings", api_key: str) -> None:
-        from signal_server.cli.serving_parts import open_model
+        from signal_server.cli.served_models import open_champion
         from signal_server.market.store import BarStore
         from signal_server.training.registry import ModelRegistry
 
         self._settings = settings
         self._api_key = api_key
         self._registry: ModelRegistry = ModelRegistry(settings.models_dir)
-        self._model: Model = open_model(self._registry, settings)
+        self._model: ServedModel = open_champion(self._registry, settings)
         self._store: BarStore = BarStore(settings.bars_dir, settings.bar_seconds)
 
     async def run(self, ready_file: Path | None) -> None:
@@ -111,7 +111,7 @@ class _Process:
                 await self._work(engine, server, watches, stop)
 
     def _engine(self, journal: "Journal", hub: "Hub") -> "Engine":
-        from signal_server.cli.serving_parts import served_model, stored_bars
+        from signal_server.cli.serving_parts import stored_bars
         from signal_server.serving.engine import Engine
         from signal_server.serving.lineup import Lineup, Stage
         from signal_server.serving.predictor import Freshness
@@ -124,7 +124,7 @@ class _Process:
             leader_wait_s=serving.leader_wait_s,
             clock=utc_now,
         )
-        return Engine(Lineup(served_model(self._model), stage), journal, hub, utc_now)
+        return Engine(Lineup(self._model, stage), journal, hub, utc_now)
 
     def _serving(self, engine: "Engine", hub: "Hub", journal: "Journal") -> "Serving":
         from signal_server.cli.serving_parts import list_models
@@ -135,7 +135,7 @@ class _Process:
             hub=hub,
             journal=journal,
             refusals=engine.activity.refusals,
-            models=lambda: list_models(self._registry, engine.champion.identity),
+            models=lambda: list_models(self._registry, engine.champion.identities),
             heartbeat_s=self._settings.serving.heartbeat_s,
             clock=utc_now,
             bar_seconds=self._settings.bar_seconds,
@@ -156,7 +156,7 @@ class _Process:
 
         return HealthWatch(
             journal,
-            lambda: engine.champion.identity,
+            lambda: engine.champion,
             self._settings.serving.accuracy_outcomes,
             lambda: say(engine.champion.identity),
         )
@@ -166,15 +166,20 @@ class _Process:
         from signal_server.serving.drift import DriftMonitor
 
         settings = self._settings
+
+        def watched_by(model: "ServedModel") -> "Watched":
+            own = tuple(one.identity for one in model.own.values())
+            return watched(self._registry, model.identity, settings.bar_seconds, own)
+
         return DriftMonitor(
             settings.trade_log,
-            lambda: watched(self._registry, engine.champion.identity, settings.bar_seconds),
+            lambda: watched_by(engine.champion),
             settings.serving.drift,
             utc_now,
         )
 
     def _succession(self, engine: "Engine") -> "Succession":
-        from signal_server.cli.serving_parts import open_version, posts
+        from signal_server.cli.served_models import open_version, posts
         from signal_server.serving.succession import Succession
 
         return Succession(
@@ -221,19 +226,19 @@ class _Process:
         await books.once()
 
     def _announce(self, server: "SignalServer", ready_file: Path | None) -> None:
-        settings, manifest = self._settings, self._model.manifest
+        settings, model = self._settings, self._model
         address = f"{settings.serving.host}:{server.port}"
         logger.info(
             "serving %s %s of %s at %s",
-            manifest.id,
-            manifest.version,
+            model.id,
+            model.version,
             ", ".join(settings.symbols),
             address,
         )
         if ready_file is not None:
             _write_atomically(
                 ready_file,
-                {"address": address, "model": manifest.id, "version": manifest.version},
+                {"address": address, "model": model.id, "version": model.version},
             )
 
 

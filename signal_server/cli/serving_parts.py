@@ -1,20 +1,18 @@
-"""What `serve` puts together: the model as it is served, its history, the list of models."""
+"""What `serve` puts together: histories, what models are watched by, the list of models."""
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
-from signal_server.core.config import Settings
 from signal_server.core.errors import ModelError, NoHistoryError
 from signal_server.journal.evidence import Version
 from signal_server.market.store import BarStore
 from signal_server.serving.drift import Watched
 from signal_server.serving.history import SPARE_BARS
-from signal_server.serving.served import ServedModel
-from signal_server.serving.succession import Posts
 from signal_server.serving.wire import to_timestamp
-from signal_server.training.artifact import Manifest, Model
+from signal_server.training.artifact import Manifest
 from signal_server.training.registry import ModelRegistry
 
 if TYPE_CHECKING:
@@ -24,70 +22,6 @@ logger = logging.getLogger(__name__)
 
 SPARSE = 3
 """How many times longer than its bars a stretch of history may be, since some have no trade."""
-
-
-def open_model(registry: ModelRegistry, settings: Settings) -> Model:
-    """Open the champion of the served profile, or the newest one before it that can be served.
-
-    Raises the champion's `ModelError` when there is none.
-    """
-    found = registry.load_last_good(
-        settings.serving.profile, lambda model: check_servable(model, settings)
-    )
-    for problem in found.passed_over:
-        logger.error("passed over: %s", problem)
-    return found.model
-
-
-def check_servable(model: Model, settings: Settings) -> None:
-    """Raise `ModelError` naming why a model cannot be served here."""
-    model.check_schema()
-    model.check_bar_seconds(settings.bar_seconds)
-    manifest = model.manifest
-    title = f"model {manifest.id} {manifest.version}"
-    if manifest.trade_count_features:
-        names = ", ".join(manifest.trade_count_features)
-        raise ModelError(
-            f"{title} needs trade counts, which live bars lack ({names}); "
-            "train it with training.use_trade_counts: false"
-        )
-    strangers = [symbol for symbol in settings.symbols if symbol not in manifest.symbols]
-    if strangers:
-        raise ModelError(
-            f"{title} was not trained on {', '.join(strangers)}; "
-            "train it again with them, or take them out of symbols"
-        )
-
-
-def open_version(registry: ModelRegistry, settings: Settings, version: str) -> ServedModel:
-    """Open a version of the served profile; raise `ModelError` naming why it cannot be served."""
-    model = registry.load(settings.serving.profile, version)
-    check_servable(model, settings)
-    return served_model(model)
-
-
-def posts(registry: ModelRegistry, settings: Settings) -> Posts:
-    """Return the champion and the challengers of the served profile."""
-    aliases = registry.aliases(settings.serving.profile)
-    if aliases.champion is None:
-        raise ModelError(f"{settings.serving.profile} has no champion; promote a version")
-    return Posts(aliases.champion, aliases.challengers)
-
-
-def served_model(model: Model) -> ServedModel:
-    """Return the model as serving needs it."""
-    manifest = model.manifest
-    return ServedModel(
-        id=manifest.id,
-        version=manifest.version,
-        label=manifest.profile.label,
-        bar_seconds=manifest.bar_seconds,
-        symbols=manifest.symbols,
-        schema_hash=manifest.schema_hash,
-        names=manifest.feature_names,
-        classes=manifest.classes,
-        predict=model.predict_rows,
-    )
 
 
 def stored_bars(store: BarStore, symbol: str, bars: int) -> "pd.DataFrame":
@@ -104,11 +38,16 @@ def stored_bars(store: BarStore, symbol: str, bars: int) -> "pd.DataFrame":
     return store.read(symbol, start=last - stretch)
 
 
-def watched(registry: ModelRegistry, model: Version, bar_seconds: int) -> Watched:
+def watched(
+    registry: ModelRegistry, model: Version, bar_seconds: int, own: tuple[Version, ...] = ()
+) -> Watched:
     """Return what a drift monitor compares a version's live rows with.
 
-    A version without a readable reference is watched by its outcomes alone.
+    A version without a readable reference, and one that stands for each symbol's `own`, is
+    watched by its outcomes alone.
     """
+    if own:
+        return Watched(model, None, bar_seconds, own)
     try:
         reference = registry.reference(*model)
     except ModelError as error:
@@ -117,12 +56,12 @@ def watched(registry: ModelRegistry, model: Version, bar_seconds: int) -> Watche
     return Watched(model, reference, bar_seconds)
 
 
-def list_models(registry: ModelRegistry, serving: Version) -> list[pb.Model]:
-    """Return all registered models as the contract has them; `serving` is marked."""
+def list_models(registry: ModelRegistry, serving: Collection[Version]) -> list[pb.Model]:
+    """Return all registered models as the contract has them; those `serving` are marked."""
     return [_model(manifest, serving) for manifest in registry.list()]
 
 
-def _model(manifest: Manifest, serving: Version) -> pb.Model:
+def _model(manifest: Manifest, serving: Collection[Version]) -> pb.Model:
     return pb.Model(
         id=manifest.id,
         version=manifest.version,
@@ -134,5 +73,5 @@ def _model(manifest: Manifest, serving: Version) -> pb.Model:
         trained_at=to_timestamp(manifest.created_at),
         test_accuracy=manifest.validation.accuracy,
         majority_rate=manifest.validation.majority_rate,
-        serving=(manifest.id, manifest.version) == serving,
+        serving=(manifest.id, manifest.version) in serving,
     )

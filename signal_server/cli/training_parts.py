@@ -11,6 +11,7 @@ from signal_server.core.errors import NoHistoryError
 from signal_server.features.catalogue import feature_names, leaders_of
 from signal_server.market.store import BarStore
 from signal_server.market.stored import Period, StoredBars
+from signal_server.training.registry import name_of_own
 from signal_server.training.train import TrainingSpec
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def specs_of_models(spec: TrainingSpec) -> tuple[TrainingSpec, ...]:
     if spec.training.pooled:
         return (spec,)
     return tuple(
-        replace(spec, profile_name=f"{spec.profile_name}.{symbol}", symbols=(symbol,))
+        replace(spec, profile_name=name_of_own(spec.profile_name, symbol), symbols=(symbol,))
         for symbol in spec.symbols
     )
 

@@ -4,6 +4,7 @@ What a version called in shadow, as a challenger, counts as much as what it publ
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,10 +25,7 @@ _KNOWN = " UNION ALL ".join(
     f" WHERE {_MODEL} AND correct IS NOT NULL ORDER BY bar_close DESC LIMIT :newest)"
     for table in _TABLES
 )
-_ACCURACY = f"""
-SELECT count(*) AS known, avg(correct) AS accuracy FROM (
-    SELECT correct FROM ({_KNOWN}) ORDER BY bar_close DESC LIMIT :newest)
-"""  # noqa: S608
+_CAME_TRUE = f"SELECT * FROM ({_KNOWN}) ORDER BY bar_close DESC LIMIT :newest"  # noqa: S608
 # One call a symbol and horizon: the outcomes of those between would overlap with it.
 _APART = " UNION ALL ".join(
     f"SELECT * FROM (SELECT bar_close, confidence, correct FROM {table}"  # noqa: S608
@@ -68,19 +66,27 @@ class Outcomes:
     correct: NDArray[np.float64]
 
 
-def live_accuracy(journal: Journal, model: Version, newest: int) -> tuple[int, float | None]:
-    """Return how many of the `newest` outcomes are known and the share of right calls, or None."""
-    (row,) = journal.query(_ACCURACY, _named(model) | {"newest": newest})
-    return row["known"], row["accuracy"]
+def live_accuracy(
+    journal: Journal, models: Sequence[Version], newest: int
+) -> tuple[int, float | None]:
+    """Return how many of the `newest` outcomes are known and the share of right calls, or None.
+
+    They are the newest of all `models` together.
+    """
+    found = _column(_newest(journal, _CAME_TRUE, models, {"newest": newest}), "correct")
+    return len(found), float(found.mean()) if len(found) else None
 
 
-def live_outcomes(journal: Journal, model: Version, newest: int, bar_seconds: int) -> Outcomes:
+def live_outcomes(
+    journal: Journal, models: Sequence[Version], newest: int, bar_seconds: int
+) -> Outcomes:
     """Return the `newest` known outcomes that share no part of their horizon within a symbol.
 
-    The clock is cut into horizons, and a call from the first bar of each counts.
+    They are the newest of all `models` together. The clock is cut into horizons, and a call from
+    the first bar of each counts.
     """
     limits = {"newest": newest, "bar_seconds": bar_seconds}
-    rows = journal.query(_OUTCOMES, _named(model) | limits)
+    rows = _newest(journal, _OUTCOMES, models, limits)
     return Outcomes(_column(rows, "confidence"), _column(rows, "correct"))
 
 
@@ -95,6 +101,16 @@ def live_calls(journal: Journal, model: Version, since: datetime, limit: int) ->
     rows = journal.query(_FEATURES, chosen)
     features = pd.DataFrame([json.loads(row["features"]) for row in rows], dtype="float64")
     return Calls(features, _column(journal.query(_CONFIDENCES, chosen), "confidence"))
+
+
+def _newest(
+    journal: Journal, query: str, models: Sequence[Version], limits: dict[str, int]
+) -> list[dict[str, Any]]:
+    """Return the newest rows of all models, of each by a query that can use the index."""
+    rows = [row for model in models for row in journal.query(query, _named(model) | limits)]
+    if len(models) > 1:
+        rows.sort(key=lambda row: str(row["bar_close"]), reverse=True)
+    return rows[: limits["newest"]]
 
 
 def _named(model: Version) -> dict[str, Any]:

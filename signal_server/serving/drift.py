@@ -87,12 +87,14 @@ class DriftReport:
 class Watched:
     """A version, what its inputs were in training, and how long its bars are.
 
-    `reference` None means that it is not known.
+    `reference` None means that it is not known. `own` are the versions that stand behind one that
+    gives each symbol its own model.
     """
 
     model: Version
     reference: Reference | None
     bar_seconds: int
+    own: tuple[Version, ...] = ()
 
 
 class DriftMonitor:
@@ -143,7 +145,8 @@ def drift_report(
     """Read how a version does from the trade log."""
     since = now - timedelta(seconds=config.window_s)
     calls = live_calls(journal, watched.model, since, config.max_rows)
-    found = live_outcomes(journal, watched.model, config.max_outcomes, watched.bar_seconds)
+    models = watched.own or (watched.model,)
+    found = live_outcomes(journal, models, config.max_outcomes, watched.bar_seconds)
     stability = stability_of(calls, watched.reference, config.min_rows)
     performance = performance_of(found)
     return DriftReport(

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from signal_server.journal.evidence import Version, live_accuracy
+from signal_server.journal.evidence import live_accuracy
 from signal_server.journal.journal import Journal
+from signal_server.serving.served import ServedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class HealthWatch:
     def __init__(
         self,
         journal: Journal,
-        model: Callable[[], Version],
+        model: Callable[[], ServedModel],
         newest: int,
         drift: Callable[[], Drift] = Drift,
     ) -> None:
@@ -47,6 +48,6 @@ class HealthWatch:
 
     def __call__(self) -> ModelHealth:
         """Return how it does now."""
-        model_id, version = self._model()
-        known, accuracy = live_accuracy(self._journal, (model_id, version), self._newest)
-        return ModelHealth(model_id, version, known, accuracy or 0.0, self._drift())
+        model = self._model()
+        known, accuracy = live_accuracy(self._journal, model.identities, self._newest)
+        return ModelHealth(*model.identity, known, accuracy or 0.0, self._drift())

@@ -170,11 +170,11 @@ class Predictor:
 
     def _predict_rows(self, lives: Sequence[LiveBar], rows: Floats) -> list[Made]:
         """Predict from bars of one close."""
+        symbols = [live.bar.symbol for live in lives]
         try:
-            shares = self.model.predict(rows.astype(np.float32))
+            shares = self._shares(symbols, rows.astype(np.float32))
         except ModelError as error:
             return [self._refuse(live, RefusalReason.MODEL_OUTPUT, str(error)) for live in lives]
-        symbols = [live.bar.symbol for live in lives]
         spreads = self._history.volatilities(symbols, lives[0].bar.close_time)
         found = zip(
             lives,
@@ -191,6 +191,13 @@ class Predictor:
             for live, row, share, spread, sound in found
         ]
 
+    def _shares(self, symbols: Sequence[str], rows: NDArray[np.float32]) -> Floats:
+        """Return probabilities (rows, classes), each row's by the model of its symbol."""
+        if not self.model.own:
+            return self.model.predict(rows)
+        pairs = zip(symbols, rows, strict=True)
+        return np.concatenate([self.model.of(symbol).predict(row[None]) for symbol, row in pairs])
+
     def _refuse_output(self, live: LiveBar, share: list[float]) -> Refusal:
         detail = f"its output {share} is no set of probabilities; train it again"
         return self._refuse(live, RefusalReason.MODEL_OUTPUT, detail)
@@ -202,7 +209,7 @@ class Predictor:
         return Prediction(signal, features, threshold, label.barriers)
 
     def _signal(self, live: LiveBar, share: list[float], volatility_per_bar: float) -> Signal:
-        model, bar = self.model, live.bar
+        model, bar = self.model.of(live.bar.symbol), live.bar
         probabilities = dict(zip(model.classes, share, strict=True))
         direction = max(probabilities, key=probabilities.__getitem__)
         return Signal(

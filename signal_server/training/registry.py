@@ -234,6 +234,11 @@ class ModelRegistry:
         return Manifest(**card, version=version, created_at=now)
 
 
+def name_of_own(profile: str, symbol: str) -> str:
+    """Return the name under which a symbol's own model of a profile is kept."""
+    return f"{profile}.{symbol}"
+
+
 def _admission(aliases: Aliases, wish: Action, reasons: tuple[str, ...]) -> Action:
     if aliases.champion is None:
         return Action.PROMOTED

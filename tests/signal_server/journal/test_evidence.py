@@ -59,9 +59,23 @@ def test_accuracy_counts_published_and_shadow_calls_alike(journal: Journal) -> N
     record_prediction(journal, prediction())
     know(journal, "shadow_predictions", "0")
     know(journal, correct="1")
-    assert live_accuracy(journal, MODEL, 10) == (4, 0.25)
-    assert live_accuracy(journal, MODEL, 2) == (2, 0.5)
-    assert live_accuracy(journal, ("direction-2h", "v2"), 2) == (0, None)
+    assert live_accuracy(journal, [MODEL], 10) == (4, 0.25)
+    assert live_accuracy(journal, [MODEL], 2) == (2, 0.5)
+    assert live_accuracy(journal, [("direction-2h", "v2")], 2) == (0, None)
+
+
+def test_the_outcomes_of_several_models_are_the_newest_of_all(journal: Journal) -> None:
+    for minute in range(6):
+        moment = NOON + timedelta(minutes=minute)
+        version = f"v{1 + minute % 2}"
+        record_predictions(journal, [prediction(bar_close=moment, model_version=version)])
+    know(journal)
+    know(journal, correct="model_version = 'v2'")
+    both = [MODEL, ("direction-2h", "v2")]
+    assert live_accuracy(journal, both, 6) == (6, 0.5)
+    assert live_accuracy(journal, both, 1) == (1, 1.0)
+    assert live_accuracy(journal, both, 2) == (2, 0.5)
+    assert len(live_outcomes(journal, both, newest=3, bar_seconds=7200).correct) == 3
 
 
 def test_outcomes_do_not_overlap_within_a_symbol(journal: Journal) -> None:
@@ -71,9 +85,9 @@ def test_outcomes_do_not_overlap_within_a_symbol(journal: Journal) -> None:
             journal, [prediction(symbol=name, bar_close=moment) for name in ("A-USD", "B-USD")]
         )
     know(journal)
-    found = live_outcomes(journal, MODEL, newest=100, bar_seconds=60)
+    found = live_outcomes(journal, [MODEL], newest=100, bar_seconds=60)
     assert len(found.correct) == 2 * 12 * 60 // 120
-    assert len(live_outcomes(journal, MODEL, newest=5, bar_seconds=60).correct) == 5
+    assert len(live_outcomes(journal, [MODEL], newest=5, bar_seconds=60).correct) == 5
 
 
 def test_calls_are_chosen_evenly_from_all_symbols(journal: Journal) -> None:
@@ -91,4 +105,4 @@ def test_calls_are_chosen_evenly_from_all_symbols(journal: Journal) -> None:
 def test_nothing_is_claimed_of_a_version_that_never_predicted(journal: Journal) -> None:
     calls = live_calls(journal, MODEL, NOON, 10)
     assert len(calls.confidence) == len(calls.features) == 0
-    assert len(live_outcomes(journal, MODEL, 10, 60).correct) == 0
+    assert len(live_outcomes(journal, [MODEL], 10, 60).correct) == 0

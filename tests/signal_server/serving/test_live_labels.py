@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from signal_server.cli.serving_parts import served_model
+from signal_server.cli.served_models import served_model
 from signal_server.core.config import (
     BarrierConfig,
     LabelConfig,

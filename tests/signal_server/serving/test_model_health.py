@@ -5,8 +5,7 @@ from signal_server.journal.journal import Journal
 from signal_server.journal.predictions import record_prediction
 from signal_server.serving.model_health import Drift, HealthWatch
 from tests.signal_server.journal.records import NOON, prediction
-
-MODEL = ("direction-2h", "v1")
+from tests.signal_server.serving.world import model
 
 
 def logged(path: Path, outcomes: list[bool | None], version: str = "v1") -> Journal:
@@ -24,27 +23,27 @@ def logged(path: Path, outcomes: list[bool | None], version: str = "v1") -> Jour
 
 def test_without_a_known_outcome_nothing_is_claimed(tmp_path: Path) -> None:
     with logged(tmp_path, [None, None]) as journal:
-        health = HealthWatch(journal, lambda: MODEL, newest=3)()
+        health = HealthWatch(journal, model, newest=3)()
     assert (health.known_outcomes, health.accuracy, health.drift) == (0, 0.0, Drift())
 
 
 def test_accuracy_is_that_of_the_newest_known_outcomes(tmp_path: Path) -> None:
     with logged(tmp_path, [False, False, True, None, True, False, None]) as journal:
-        health = HealthWatch(journal, lambda: MODEL, newest=3)()
+        health = HealthWatch(journal, model, newest=3)()
     assert (health.known_outcomes, round(health.accuracy, 3)) == (3, 0.667)
 
 
 def test_another_version_does_not_count(tmp_path: Path) -> None:
     logged(tmp_path, [True, True], version="v0").close()
     with logged(tmp_path, [False]) as journal:
-        health = HealthWatch(journal, lambda: MODEL, newest=10)()
+        health = HealthWatch(journal, model, newest=10)()
     assert (health.known_outcomes, health.accuracy) == (1, 0.0)
 
 
 def test_a_drift_monitor_is_asked_each_time(tmp_path: Path) -> None:
     says = [Drift(), Drift(halt=True, reason="PSI of rsi_14 is 0.4")]
     with logged(tmp_path, [True]) as journal:
-        watch = HealthWatch(journal, lambda: MODEL, 10, drift=lambda: says.pop(0))
+        watch = HealthWatch(journal, model, 10, drift=lambda: says.pop(0))
         assert [watch().drift.halt, watch().drift.reason] == [False, "PSI of rsi_14 is 0.4"]
 
 
