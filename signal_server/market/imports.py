@@ -19,15 +19,20 @@ import pyarrow.parquet as pq
 from pandas.api.types import is_numeric_dtype
 
 from signal_server.core.errors import ImportFileError, UnknownSymbolError
-from signal_server.core.symbols import check_symbol, from_polygon_flat_file
+from signal_server.core.symbols import (
+    check_symbol,
+    from_joined,
+    from_polygon_flat_file,
+    in_dollars,
+    quote_of,
+    to_polygon_flat_file,
+)
 from signal_server.market.frames import bar_frame, valid_rows
 
 _FLAT_COLUMNS = {"ticker", "volume", "open", "close", "high", "low", "window_start", "transactions"}
 _OHLCVT = ("time", "open", "high", "low", "close", "volume", "transactions")
 _VALUES = ("open", "high", "low", "close", "volume")
-_QUOTES = ("USDT", "USDC", "USD", "EUR")
-_STABLE = {"USDT": "USD", "USDC": "USD"}
-_KRAKEN_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
+_DOLLARS = ("USD", "USDC", "USDT")
 
 # What the libraries raise on damaged or foreign content: zlib and pyarrow have trees of their own.
 UNREADABLE = (
@@ -127,7 +132,7 @@ def _read_flat_file(path: Path, bar_seconds: int, symbol: str | None) -> Frames:
     frame["start"] = pd.to_datetime(frame["window_start"], unit="ns", utc=True)
     groups = {str(ticker): part for ticker, part in frame.groupby("ticker")}
     if symbol is not None:
-        groups = {t: part for t, part in groups.items() if _matches(t, symbol)}
+        groups = {t: part for t, part in groups.items() if t == to_polygon_flat_file(symbol)}
     return {
         from_polygon_flat_file(ticker): _bars(part, part["start"], bar_seconds)
         for ticker, part in groups.items()
@@ -147,8 +152,8 @@ def _read_kraken_archive(path: Path, bar_seconds: int, symbol: str | None) -> Fr
         if not names:
             raise ValueError(f"it holds no file *{minutes}")
         # XBTUSD, XBTUSDC and XBTUSDT are all BTC-USD here: real dollars go before dollar coins.
-        in_dollars = sorted(filter(_names_usd, names), key=_preference, reverse=True)
-        found = {symbol_of_file(Path(name)): name for name in in_dollars}
+        dollars = sorted(filter(_names_usd, names), key=_preference, reverse=True)
+        found = {symbol_of_file(Path(name)): name for name in dollars}
         wanted = {key: name for key, name in found.items() if symbol in (None, key)}
         return {key: _ohlcvt(archive.read(name), bar_seconds) for key, name in wanted.items()}
 
@@ -172,14 +177,16 @@ def symbol_of_file(path: Path) -> str:
 
     Dollar coins stand for USD. Raises `UnknownSymbolError`.
     """
-    stem = re.split(r"[_.\-]", path.name.upper())[0]
-    for quote in _QUOTES:
-        base = stem.removesuffix(quote)
-        if base not in {stem, ""}:
-            return check_symbol(f"{_KRAKEN_NAMES.get(base, base)}-{_STABLE.get(quote, quote)}")
-    raise UnknownSymbolError(
-        f"the name {path.name!r} tells no symbol; call it like BTCUSDT.parquet"
-    )
+    try:
+        return in_dollars(_symbol_named(path))
+    except UnknownSymbolError:
+        raise UnknownSymbolError(
+            f"the name {path.name!r} tells no symbol; call it like BTCUSDT.parquet"
+        ) from None
+
+
+def _symbol_named(path: Path) -> str:
+    return from_joined(re.split(r"[_.\-]", path.name.upper())[0])
 
 
 def _names_usd(name: str) -> bool:
@@ -191,12 +198,7 @@ def _names_usd(name: str) -> bool:
 
 def _preference(name: str) -> int:
     """Return 0 for dollars, then the dollar coins in turn."""
-    stem = Path(name).stem.upper().partition("_")[0]
-    return ("USD", "USDC", "USDT").index(next(q for q in _QUOTES if stem.endswith(q)))
-
-
-def _matches(ticker: str, symbol: str) -> bool:
-    return ticker.removeprefix("X:") == symbol
+    return _DOLLARS.index(quote_of(_symbol_named(Path(name))))
 
 
 def _is_symbol(ticker: str) -> bool:
