@@ -54,10 +54,10 @@ def command(
     if request.start is not None and request.start >= request.end:
         raise click.BadParameter("the start is not before the end", param_hint="--start")
     store = BarStore(settings.bars_dir, settings.bar_seconds)
-    _fetch(settings, session.api_key(), store, request)
+    fetch(settings, session.api_key(), store, request)
 
 
-def _fetch(settings: Settings, api_key: str, store: BarStore, request: BackfillRequest) -> None:
+def fetch(settings: Settings, api_key: str, store: BarStore, request: BackfillRequest) -> None:
     """Fetch with a screen; raise `MarketDataError` if something is missing at the end."""
     from signal_server.cli.backfill_screen import BackfillScreen, show_results
     from signal_server.cli.screen import make_console

@@ -107,7 +107,8 @@ def _with_bars(
 def _held_back(quarantined: Times, times: Times, covered: CoveredBars, bar_us: int) -> int:
     """Count the covered bar lengths whose only bars are quarantined."""
     inside = (quarantined > times[0]) & (quarantined < times[-1]) & (quarantined % bar_us == 0)
-    alone = np.setdiff1d(quarantined[inside], times)
+    closes = np.unique(quarantined[inside])
+    alone = closes[times[np.searchsorted(times, closes)] != closes]
     return int((covered.until(alone) - covered.until(alone - bar_us)).sum())
 
 
