@@ -1,0 +1,193 @@
+"""What ideas for predicting are worth: each learns from the past of two quarters, judged on them.
+
+`python -m bench.edge` tries every idea of `IDEAS`, `python -m bench.edge "depth 8"` the named, and
+`python -m bench.edge money` asks what the surest calls of each horizon would earn. Bars from April
+2025 on are never read. It takes an hour or more and is no part of `make bench`.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from bench.bars import real_minutes
+from signal_server.core.config import LabelConfig, load_settings
+from signal_server.core.training_config import TrainingConfig
+from signal_server.features.catalogue import feature_names
+from signal_server.training.bootstrap import Resampling
+from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset
+from signal_server.training.metrics import log_losses
+from signal_server.training.model import logits, open_booster, refit_booster
+
+COINS = ("BTC-USD", "ETH-USD", "SUI-USD", "TAO-USD")
+FOLDS = (("2024-10-01", "2025-01-01"), ("2025-01-01", "2025-04-01"))
+COIN_TOSS = np.log(2)
+BLOCK_S = 2 * 86_400
+SHARES = (0.1, 0.01, 0.002)
+
+
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """What of a profile is changed: settings of its training, those of its booster, its rounds.
+
+    `horizon_s` replaces the profile's; features that begin with one of `without` are left out.
+    `seeds` boosters are fitted and their logits averaged.
+    """
+
+    profile: str = "direction-15m"
+    rounds: int = 400
+    training: dict[str, Any] = field(default_factory=dict)
+    booster: dict[str, Any] = field(default_factory=dict)
+    horizon_s: int | None = None
+    without: tuple[str, ...] = ()
+    seeds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The forecasts of a fold: logits of UP, whether it came, the price's move, the bar's close."""
+
+    margins: NDArray[np.float64]
+    up: NDArray[np.bool_]
+    returns: NDArray[np.float64]
+    time: pd.DatetimeIndex
+
+    @property
+    def strength(self) -> NDArray[np.float64]:
+        """Return how sure the likelier side is, 0.5 to 1."""
+        return 1 / (1 + np.exp(-np.abs(self.margins)))
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Return whether the likelier side came true."""
+        return np.asarray((self.margins > 0) == self.up)
+
+    @property
+    def moves_bps(self) -> NDArray[np.float64]:
+        """Return how far the price went the called way."""
+        return np.sign(self.margins) * self.returns * 1e4
+
+    def surest(self, share: float) -> NDArray[np.bool_]:
+        """Return which rows are of the surest `share`."""
+        return np.asarray(self.strength >= np.quantile(self.strength, 1 - share))
+
+
+IDEAS = {
+    "as served": Idea(rounds=0),
+    "no mirror": Idea(training={"mirror": False}, rounds=300),
+    "depth 3": Idea(booster={"max_depth": 3}, rounds=450),
+    "depth 4": Idea(booster={"max_depth": 4, "min_child_weight": 3000}, rounds=800),
+    "depth 6": Idea(booster={"max_depth": 6, "min_child_weight": 1000}, rounds=400),
+    "depth 8": Idea(booster={"max_depth": 8, "min_child_weight": 1000}, rounds=300),
+    "no calendar": Idea(without=("hour_", "day_", "week_")),
+    "4 seeds": Idea(booster={"max_depth": 8, "min_child_weight": 1000}, rounds=300, seeds=4),
+}
+MONEY = {f"{h} h": Idea("direction-2h", 300, horizon_s=h * 3600) for h in (1, 2, 4, 24)}
+
+
+def main(wanted: list[str]) -> int:
+    """Judge the named ideas, or all."""
+    if wanted == ["money"]:
+        return _show_money()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("idea", "fold", "rows", "gain", "top tenth", "top 1%", ">= 0.60", "right"):
+        table.add_column(name, justify="left" if name in {"idea", "fold"} else "right")
+    for name in wanted or list(IDEAS):
+        for (start, _), judged in zip(FOLDS, judge(IDEAS[name]), strict=True):
+            table.add_row(name, start, *_figures(judged))
+    Console(width=120).print(table)
+    return 0
+
+
+def judge(idea: Idea) -> Iterator[Judged]:
+    """Yield the forecasts of each fold by boosters that knew nothing of it."""
+    settings = load_settings()
+    profile = settings.profiles[idea.profile]
+    own = settings.training_of(idea.profile)
+    training = own.overridden({**idea.training, "booster": idea.booster})
+    label = profile.label
+    if idea.horizon_s is not None:
+        label = label.model_copy(update={"horizon_s": idea.horizon_s})
+    names = feature_names(profile.features, trade_counts=False)
+    names = tuple(name for name in names if not name.startswith(idea.without or ("\0",)))
+    learned = _dataset(label, names, training.row_stride_bars)
+    asked = _dataset(label, names, 5)
+    for fold in FOLDS:
+        yield _judge_fold(idea, training, (learned, asked), fold)
+
+
+def _dataset(label: LabelConfig, names: tuple[str, ...], stride_bars: int) -> Dataset:
+    bars = {coin: real_minutes(coin) for coin in COINS}
+    return build_dataset(bars, DatasetSpec(names, label, 60, stride_bars), lambda _share: None)
+
+
+def _judge_fold(
+    idea: Idea, training: TrainingConfig, data: tuple[Dataset, Dataset], fold: tuple[str, str]
+) -> Judged:
+    start, end = (pd.Timestamp(day, tz="UTC") for day in fold)
+    learned, asked = data
+    past = learned.only(np.asarray(learned.known_at < start))
+    rows = asked.only(np.asarray((asked.time >= start) & (asked.time < end)))
+    rounds = idea.rounds or training.max_rounds
+    margins = np.zeros(len(rows))
+    for seed in range(idea.seeds):
+        seeded = training.overridden({"seed": training.seed + seed})
+        booster = open_booster(refit_booster(past, rounds, seeded, lambda _share: None))
+        said = logits(booster, rows.features, 2)
+        margins += (said[:, 1] - said[:, 0]) / idea.seeds
+    return Judged(margins, rows.labels == 1, rows.returns, rows.time)
+
+
+def _figures(judged: Judged) -> tuple[str, ...]:
+    up = 1 / (1 + np.exp(-judged.margins))
+    loss = log_losses(np.column_stack([1 - up, up]), judged.up.astype(np.int8)).mean()
+    sure, right = judged.strength >= 0.6, judged.right
+    return (
+        f"{len(up):,}",
+        f"{(COIN_TOSS - loss) * 1e5:.0f}",
+        *(f"{right[judged.surest(share)].mean():.1%}" for share in (0.1, 0.01)),
+        f"{sure.sum():,}",
+        f"{right[sure].mean():.1%}" if sure.any() else "",
+    )
+
+
+def _show_money() -> int:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="bps the called way, 95% by two days")
+    for name in ("horizon", *(f"surest {share:.1%}" for share in SHARES), "of these, buys"):
+        table.add_column(name)
+    for name, idea in MONEY.items():
+        table.add_row(name, *_worth(list(judge(idea))))
+    Console(width=140).print(table)
+    return 0
+
+
+def _worth(folds: list[Judged]) -> Iterator[str]:
+    """Yield the mean move of the surest shares of both folds, and of the buys among the last."""
+    moves = np.concatenate([fold.moves_bps for fold in folds])
+    days = np.concatenate([np.asarray(fold.time.as_unit("s").asi8) // BLOCK_S for fold in folds])
+    resampling = Resampling.of(np.unique(days, return_inverse=True)[1], seed=7)
+    inside = np.zeros(len(moves), dtype=bool)
+    for share in SHARES:
+        inside = np.concatenate([fold.surest(share) for fold in folds])
+        yield _interval(resampling, moves, inside)
+    bought = inside & np.concatenate([fold.margins > 0 for fold in folds])
+    yield _interval(resampling, moves, bought)
+
+
+def _interval(resampling: Resampling, moves: NDArray[np.float64], inside: NDArray[np.bool_]) -> str:
+    found = resampling.mean(moves, inside)
+    return (
+        f"{found.value:.1f} ({found.interval.low:.1f} to {found.interval.high:.1f}), "
+        f"{int(inside.sum()):,} rows"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
