@@ -4,7 +4,8 @@ No clock and no I/O: bars, answers and the time are passed in, and what is to be
 written down comes out. Bars are known by their number (see `spans`).
 """
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from signal_server.core.domain import Bar
@@ -16,6 +17,8 @@ KEPT_BARS = 512
 """So many bars are remembered at least, to know them again when they are sent again."""
 USUAL_BARS = 50
 """After so many bars without a gap, one that does not come is missed at once."""
+MOST_REFUSALS = 5
+"""A bar that REST has, but that cannot be used, is asked for again so often."""
 MOST_DOUBTS = 256
 """So many spans are kept apart; one question covers them all anyway."""
 
@@ -33,13 +36,15 @@ class Answer:
     """What REST said of a span.
 
     `found` are its good bars by number; those up to `sure_until` that are not among them had no
-    trades. `stored` are numbers that the store has, for what memory does not reach back to.
+    trades. `stored` are numbers that the store has, for what memory does not reach back to, and
+    `refused` those whose bars REST has, but that must not be used.
     """
 
     span: Span
     found: Mapping[int, LiveBar]
     sure_until: int
     stored: Collection[int] = ()
+    refused: Collection[int] = ()
 
 
 class SymbolOrder:
@@ -59,6 +64,7 @@ class SymbolOrder:
         self._hold_s = hold_s
         self._patient = True
         self._held: dict[int, LiveBar] = {}
+        self._refusals: Counter[int] = Counter()
         self._seen = dict(seen)
         self._newest = max(seen, default=None)
         self._in_a_row = 0
@@ -136,14 +142,21 @@ class SymbolOrder:
         self._known(answer.span)
         for number in sorted(one for one in answer.found if one >= self._first):
             self._found(number, answer.found[number], answer.stored, out)
-        unsure = (max(answer.sure_until, answer.span[0]), answer.span[1])
-        for part in Spans(unknown).within(unsure):
-            for number in range(part[0] + 1, part[1] + 1):
-                if number not in answer.found:
-                    self.doubtful.add((number - 1, number))
+        for number in self._unsettled(answer, Spans(unknown)):
+            self.doubtful.add((number - 1, number))
         self._release(out)
         if self._held and self.hold_until_s is None:
             self.hold_until_s = now_s + self._hold_s
+
+    def _unsettled(self, answer: Answer, unknown: Spans) -> Iterator[int]:
+        """Yield what was unknown and still is: REST may have it later, or in order later."""
+        unsure = (max(answer.sure_until, answer.span[0]), answer.span[1])
+        for after, last in unknown.within(unsure):
+            yield from (n for n in range(after + 1, last + 1) if n not in answer.found)
+        for number in answer.refused:
+            self._refusals[number] += 1
+            if number in unknown and self._refusals[number] < MOST_REFUSALS:
+                yield number
 
     def _found(self, number: int, live: LiveBar, stored: Collection[int], out: Passed) -> None:
         known = self._seen.get(number)

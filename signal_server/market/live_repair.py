@@ -108,7 +108,9 @@ class LiveRepairs:
             for row, bar in enumerate(bars_of(symbol, checked.good))
         }
         sure = int(asked_at.timestamp() - self._patience.rest_lag_s) // length
-        return Fetched(Answer(span, found, sure, self._stored(symbol, span, floor)), checked)
+        refused = frozenset(number_of(moment, length) for moment in checked.refused.index)
+        stored = self._stored(symbol, span, floor)
+        return Fetched(Answer(span, found, sure, stored, refused), checked)
 
     def _stored(self, symbol: str, span: Span, floor: int) -> frozenset[int]:
         """Return which bars the store has, if memory does not reach back to the span."""
