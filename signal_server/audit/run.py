@@ -15,6 +15,7 @@ from signal_server.audit.parts import held_out, past_rows, purge, walk_forward
 from signal_server.audit.subject import Subject
 from signal_server.core.audits import AuditResult, CheckResult, label_name
 from signal_server.core.clock import Clock, monotonic_s
+from signal_server.core.code_state import code_state
 from signal_server.features.catalogue import schema_hash
 
 Report = Callable[[str, float], None]
@@ -133,6 +134,7 @@ def audit(subject: Subject, market: Market, clock: Clock, report: Report) -> Aud
         at=clock(),
         code_version=__version__,
         checks=tuple(run_check(check, subject, market, report) for check in CHECKS),
+        code=code_state(),
     )
 
 

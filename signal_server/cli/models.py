@@ -58,6 +58,7 @@ def list_models(session: Session, as_json: bool) -> None:
 def show(session: Session, model: Name, as_json: bool) -> None:
     """Show all that is known of a model: PROFILE[@VERSION]."""
     from signal_server.cli.models_screen import history_table, model_table, results_table
+    from signal_server.cli.registration import audit_of
     from signal_server.cli.screen import make_console
     from signal_server.training.artifact import manifest_to_json
 
@@ -67,7 +68,8 @@ def show(session: Session, model: Name, as_json: bool) -> None:
         click.echo(manifest_to_json(manifest))
         return
     console, aliases = make_console(), registry.aliases(manifest.id)
-    console.print(model_table(manifest, aliases))
+    _, audited = audit_of(session.settings.audit_dir, manifest)
+    console.print(model_table(manifest, aliases, audited))
     console.print(results_table(manifest))
     console.print(manifest.validation.sentence)
     console.print(history_table(manifest.id, aliases))

@@ -38,7 +38,7 @@ def part_of(version: str, aliases: Aliases) -> str:
     return "refused" if aliases.reasons_against(version) else "-"
 
 
-def model_table(manifest: Manifest, aliases: Aliases) -> Table:
+def model_table(manifest: Manifest, aliases: Aliases, audit: str) -> Table:
     """Return what the model is, what it was made of, and what its gates said."""
     table = Table(title=f"Model {manifest.id} {manifest.version}", show_header=False)
     table.add_column(style="bold")
@@ -46,6 +46,7 @@ def model_table(manifest: Manifest, aliases: Aliases) -> Table:
     table.add_row("part", part_of(manifest.version, aliases))
     for reason in _reasons(manifest.version, aliases):
         table.add_row("gate", reason)
+    table.add_row("audit", audit)
     for what, value in _facts(manifest):
         table.add_row(what, value)
     table.add_section()
@@ -144,9 +145,8 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 def _made_with(manifest: Manifest) -> Iterator[tuple[str, str]]:
     made = manifest.lineage
-    changed = " with changes" if made.code_changed else ""
     yield "registered", f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC"
-    yield "code", f"{made.code_version}, commit {made.code_commit or 'unknown'}{changed}"
+    yield "code", str(made.code)
     yield "source SHA-256", made.code_sha256
     yield "data SHA-256", manifest.data_fingerprint
     yield "feature schema", manifest.schema_hash

@@ -6,10 +6,11 @@ from pathlib import Path
 from signal_server.cli.session import user_name
 from signal_server.core.audits import audit_sentence, read_audit
 from signal_server.core.config import Settings
+from signal_server.core.errors import ModelError
 from signal_server.reports.model_report import model_report
 from signal_server.reports.report_folder import write_report
 from signal_server.training.aliases import Action, Event
-from signal_server.training.artifact import Manifest, TrainedModel
+from signal_server.training.artifact import Manifest, ModelCard, TrainedModel
 from signal_server.training.gates import objections
 from signal_server.training.registry import ModelRegistry
 
@@ -47,12 +48,23 @@ def admit(settings: Settings, trained: TrainedModel, wish: Action = Action.PROMO
     """
     registry = ModelRegistry(settings.models_dir)
     card = trained.card
-    audit = read_audit(settings.audit_dir, card.schema_hash, card.profile.label)
-    findings = () if audit is None else audit.findings
+    findings, audited = audit_of(settings.audit_dir, card)
     reasons = objections(card.validation, settings.registry.gates, findings)
     manifest = registry.register(trained, wish=wish, reasons=reasons, by=user_name())
     told = registry.aliases(manifest.id).history
     event = next(one for one in reversed(told) if one.version == manifest.version)
     folder = settings.reports_dir / f"{manifest.id}-{manifest.version}"
     write_report(folder, model_report(manifest, trained.reference, event))
-    return Admission(manifest, event, folder / "index.html", audit_sentence(audit))
+    return Admission(manifest, event, folder / "index.html", audited)
+
+
+def audit_of(folder: Path, card: ModelCard) -> tuple[tuple[str, ...], str]:
+    """Return what the newest audit of a model's features and label found, and a sentence on it.
+
+    A result that cannot be read leaves the model unaudited, and the sentence says so.
+    """
+    try:
+        audit = read_audit(folder, card.schema_hash, card.profile.label)
+    except ModelError as error:
+        return (), f"Unaudited: {error}."
+    return audit.findings if audit else (), audit_sentence(audit, card.lineage.code)

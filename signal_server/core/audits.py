@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from signal_server.core.code_state import CodeState
 from signal_server.core.config import LabelConfig
 from signal_server.core.errors import ModelError
 
@@ -35,7 +36,8 @@ class CheckResult:
 class AuditResult:
     """All checks of one feature schema and label; `at` is tz-aware UTC.
 
-    `label` is the label's `label_name`, `market` says which bars the checks were run on.
+    `label` is the label's `label_name`, `market` says which bars the checks were run on. `code` is
+    what was audited; None in results of an earlier version, which did not keep it.
     """
 
     profile: str
@@ -45,6 +47,7 @@ class AuditResult:
     at: datetime
     code_version: str
     checks: tuple[CheckResult, ...]
+    code: CodeState | None = None
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -86,12 +89,16 @@ def read_audit(folder: Path, schema_hash: str, label: LabelConfig) -> AuditResul
         raise ModelError(f"{path} is no result of an audit; run `signal-server audit`") from error
 
 
-def audit_sentence(result: AuditResult | None) -> str:
-    """Say what is known of a model by its audit, or that it is unaudited."""
+def audit_sentence(result: AuditResult | None, made_by: CodeState) -> str:
+    """Say what is known by its audit of a model that some code made, or that it is unaudited."""
     if result is None:
         return "Unaudited: hunt for leaks in its profile with `signal-server audit`."
     found = f"{len(result.findings)} findings" if result.findings else "clean"
-    return f"Audit of {result.at:%Y-%m-%d %H:%M} UTC, code {result.code_version}: {found}."
+    code = result.code or f"{result.code_version}, commit not kept"
+    sentence = f"Audit of {result.at:%Y-%m-%d %H:%M} UTC, code {code}: {found}."
+    if result.code is None or result.code.sha256 != made_by.sha256:
+        sentence += " The model was made by other code: audit again, and train with that code."
+    return sentence
 
 
 def audit_to_json(result: AuditResult) -> bytes:

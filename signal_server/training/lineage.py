@@ -1,26 +1,19 @@
 """What a model was made with: the code, the interpreter and the packages."""
 
-import hashlib
 import platform
-import subprocess
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import version
-from pathlib import Path
 
-import signal_server
+from signal_server.core.code_state import CodeState, code_state
 
 PACKAGES = ("xgboost", "numpy", "pandas", "pandas-ta", "TA-Lib", "scipy", "scikit-learn")
-_GIT_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
     """Versions of everything but the data, which has a fingerprint of its own.
 
-    `code_commit` is that of the checkout, None outside of one; `code_changed` says that files
-    differ from it. `code_sha256` is of all the program's source files, so that it holds without
-    a checkout too.
+    The code's are those of `CodeState`.
     """
 
     code_version: str
@@ -31,39 +24,21 @@ class Lineage:
     machine: str
     packages: dict[str, str]
 
+    @property
+    def code(self) -> CodeState:
+        """Return the code that made the model."""
+        return CodeState(self.code_version, self.code_sha256, self.code_commit, self.code_changed)
+
 
 def lineage() -> Lineage:
     """Return the lineage of what is trained now by this process."""
-    package = Path(signal_server.__file__).parent
-    commit = _git(package, "rev-parse", "HEAD")
-    changed = _git(package, "status", "--porcelain", "--", ".")
+    code = code_state()
     return Lineage(
-        code_version=signal_server.__version__,
-        code_sha256=_source_sha256(package),
-        code_commit=commit,
-        code_changed=bool(changed),
+        code_version=code.version,
+        code_sha256=code.sha256,
+        code_commit=code.commit,
+        code_changed=code.changed,
         python=platform.python_version(),
         machine=f"{platform.system()} {platform.machine()}",
         packages={name: version(name) for name in PACKAGES},
     )
-
-
-@lru_cache(maxsize=1)
-def _source_sha256(package: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git says, None when there is no git or no checkout."""
-    try:
-        done = subprocess.run(  # noqa: S603 (constant arguments)
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 (as installed)
-            capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

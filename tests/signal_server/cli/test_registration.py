@@ -114,6 +114,32 @@ def test_a_finding_of_the_audit_keeps_a_model_out(settings, trained):
     assert second.event.reasons == ("the audit found: prefix: feature x looks ahead",)
 
 
+def test_an_audit_that_cannot_be_read_loses_no_training(settings, trained):
+    card = trained.card
+    label = label_name(card.profile.label)
+    audit = AuditResult("planted", card.schema_hash, label, "random", NOON, "1", ())
+    write_audit(settings.audit_dir, audit).write_text("{")
+    found = admit(settings, trained)
+    assert found.event.action is Action.PROMOTED
+    assert "is no result of an audit" in found.audit
+
+
+def test_a_model_is_shown_with_what_its_audit_is_worth(settings, trained, config, capsys):
+    manifest = admit(settings, trained).manifest
+    shown = ["--config", str(config), "models", "show", "planted"]
+    assert run(shown) == 0
+    assert "Unaudited" in capsys.readouterr().out
+    code = replace(manifest.lineage.code, sha256="other")
+    label = label_name(manifest.profile.label)
+    audit = AuditResult("planted", manifest.schema_hash, label, "random", NOON, "1", (), code)
+    write_audit(settings.audit_dir, audit)
+    assert run(shown) == 0
+    assert "made by other code" in capsys.readouterr().out
+    write_audit(settings.audit_dir, replace(audit, code=manifest.lineage.code))
+    assert run(shown) == 0
+    assert "made by other code" not in capsys.readouterr().out
+
+
 def test_who_trained_it_is_kept(settings, trained, monkeypatch):
     monkeypatch.setenv("LOGNAME", "trader")
     assert admit(settings, trained).event.by == "trader"
