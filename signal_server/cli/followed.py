@@ -36,5 +36,8 @@ def following(settings: Settings, coins: SymbolList, clock: Clock) -> Settings:
 
 
 def _listing(settings: Settings, clock: Clock) -> Listing | None:
+    """Return what was listed last, if it was asked lately and for all of these coins."""
     listing = read_listing(settings.listing_file)
-    return listing if listing and abs(clock() - listing.asked_at) < BELIEVED else None
+    if listing is None or not listing.answers(settings.symbols):
+        return None
+    return listing if abs(clock() - listing.asked_at) < BELIEVED else None

@@ -48,10 +48,13 @@ def command(session: Session, ready_file: Path | None) -> None:
     Serves the registered model of serving.profile. Needs SIGNAL_SERVER_POLYGON_API_KEY, a trained
     model, and stored bars for its warm-up.
     """
+    from signal_server.cli.followed import following
+
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    settings, api_key = session.settings, session.api_key()
+    api_key = session.api_key()
+    settings = following(session.settings, session.coins, utc_now)
     with _only_server(settings.data_dir):
         if ready_file is not None:
             # What an earlier run left would tell a waiting program the wrong address.

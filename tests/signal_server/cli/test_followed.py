@@ -34,10 +34,10 @@ def settings(config: Path) -> Settings:
     return loaded
 
 
-def remember(settings: Settings, *, days_ago: float = 0.0) -> None:
+def remember(settings: Settings, *, days_ago: float = 0.0, complete: bool = True) -> None:
     listed = frozenset({"X:BTCUSD", "X:ETHUSD"})
     asked_at = NOW - timedelta(days=days_ago)
-    write_listing(settings.listing_file, Listing(asked_at, listed, complete=True))
+    write_listing(settings.listing_file, Listing(asked_at, listed, complete=complete))
 
 
 def test_a_coin_without_bars_is_left_out_and_named(
@@ -59,6 +59,11 @@ def test_a_coin_that_is_not_listed_is_left_out_and_named(
 
 def test_an_old_listing_leaves_nothing_out(settings: Settings) -> None:
     remember(settings, days_ago=8)
+    assert following(settings, COINS, clock).symbols == ["BTC-USD", "MKR-USD"]
+
+
+def test_a_listing_that_was_asked_for_other_coins_leaves_nothing_out(settings: Settings) -> None:
+    remember(settings, complete=False)
     assert following(settings, COINS, clock).symbols == ["BTC-USD", "MKR-USD"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -290,10 +291,24 @@ def test_a_refused_key_ends_the_server_with_a_sentence(
     assert "refused the key" in capsys.readouterr().err
 
 
+def test_a_coin_without_bars_is_left_out_and_stops_no_server(installation: Installation) -> None:
+    with installation.change("more.yml", symbols=[*SYMBOLS, "XRP-USD"]).serving():
+        pass
+    log = (installation.folder / "serve.log").read_text()
+    assert "left out: no bars of XRP-USD are held; run `signal-server backfill`" in log
+
+
 def test_a_symbol_that_the_model_has_not_seen_is_refused(
     installation: Installation, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changed = installation.change("stranger.yml", symbols=["BTC-USD", "XRP-USD"])
+    data = installation.folder / "other"
+    for symbol in ("BTC-USD", "XRP-USD"):
+        bars = installation.folder / "data" / "bars" / "1s" / "BTC-USD"
+        shutil.copytree(bars, data / "bars" / "1s" / symbol)
+    shutil.copytree(installation.folder / "data" / "models", data / "models")
+    changed = installation.change(
+        "stranger.yml", symbols=["BTC-USD", "XRP-USD"], data_dir=str(data)
+    )
     assert changed.run("serve") == 1
     assert "was not trained on XRP-USD; train it again" in capsys.readouterr().err
 
