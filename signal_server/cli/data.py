@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from signal_server.market.store import BarStore
 
 Symbols = tuple[str, ...] | None
+THREADS = 2
+"""Most of the reading and checking is done outside of the interpreter's lock."""
 FILE = click.Path(path_type=Path, dir_okay=False)
 symbols_option = click.option(
     "--symbols", type=SymbolList(), help="Only these; all that are held by default."
@@ -176,11 +179,11 @@ def _conditions(store: BarStore, symbols: Sequence[str]) -> list[Condition]:
     from signal_server.cli.screen import progress_bars
     from signal_server.market.condition import condition_of
 
-    conditions = []
-    with progress_bars() as report:
-        for done, symbol in enumerate(symbols, start=1):
-            conditions.append(condition_of(store, symbol, utc_now))
-            report("Reading", done / len(symbols))
+    conditions: list[Condition] = []
+    with progress_bars() as report, ThreadPoolExecutor(THREADS) as pool:
+        for condition in pool.map(lambda symbol: condition_of(store, symbol, utc_now), symbols):
+            conditions.append(condition)
+            report("Reading", len(conditions) / len(symbols))
     return conditions
 
 
