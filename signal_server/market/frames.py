@@ -14,8 +14,8 @@ INDEX_NAME = "close_time"
 
 def empty_frame() -> pd.DataFrame:
     """Return a bar frame without rows."""
-    index = pd.DatetimeIndex([], tz="UTC", name=INDEX_NAME)
-    return pd.DataFrame({name: pd.Series(dtype="float64") for name in BAR_COLUMNS}, index=index)
+    index = pd.DatetimeIndex([], tz="UTC", name=INDEX_NAME).as_unit("us")
+    return pd.DataFrame(np.empty((0, len(BAR_COLUMNS))), index=index, columns=list(BAR_COLUMNS))
 
 
 def bar_frame(

@@ -6,7 +6,7 @@ them is full. A day counts as read when its bars are stored; a kill before that 
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,10 +17,11 @@ from filelock import FileLock, Timeout
 
 from signal_server.core.clock import Clock
 from signal_server.core.errors import FlatFileError, MarketDataError, NotEntitledError
-from signal_server.market.coverage import Coverage, Interval, Source
-from signal_server.market.flat_files.day import DayBars, day_interval, read_day
-from signal_server.market.flat_files.landing import Landed, Landing
-from signal_server.market.flat_files.ledger import Ledger, ReadDay
+from signal_server.market.coverage import Source
+from signal_server.market.flat_files.day import read_day
+from signal_server.market.flat_files.deposit import DayRead, Deposit, Stored, coverage_of
+from signal_server.market.flat_files.landing import Landed
+from signal_server.market.flat_files.ledger import Ledger
 from signal_server.market.flat_files.plan import (
     DayState,
     DayTask,
@@ -65,17 +66,6 @@ class IntakeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    task: DayTask
-    fetched: Fetched
-    bars: DayBars
-
-    def symbols(self) -> Iterable[str]:
-        """Return the symbols that this day is known of from now on."""
-        return self.bars.rows if self.task.symbols is None else self.task.symbols
-
-
-@dataclass(frozen=True, slots=True)
 class _Failed:
     task: DayTask
     state: DayState
@@ -116,7 +106,9 @@ class FlatFileIntake:
     def plan(self, request: FlatFileRequest) -> tuple[list[DayTask], dict[date, Published]]:
         """Return the files that must be read, and those that there are; stores nothing."""
         published = self._source.published(request.first, request.last)
-        missing = {s: self._coverage(s).missing(request.interval) for s in request.symbols or ()}
+        missing = {
+            s: coverage_of(self._store, s).missing(request.interval) for s in request.symbols or ()
+        }
         versions = self._ledger.versions(request.first, request.last)
         return tasks_of(request, published, missing, versions), published
 
@@ -140,20 +132,18 @@ class FlatFileIntake:
         result: IntakeResult,
         report: Callable[[IntakeProgress], None],
     ) -> None:
-        landing = Landing(self._store, self._clock, self._origin)
         done = bars = 0
         report(IntakeProgress(0, len(tasks), 0))
         with self._executor(self._downloads) as fetching, self._executor(_WORKERS) as working:
-            held: list[_Read] = []
+            deposit = Deposit(self._store, self._ledger, self._clock, self._origin, working)
             for batch, month_ends in self._batches(tasks, fetching):
-                read = list(working.map(self._read, batch))
-                _note_failures(read, result)
-                got = [day for day in read if isinstance(day, _Read)]
-                done, bars = done + len(read), bars + sum(len(day.bars) for day in got)
-                held += got
-                if month_ends or sum(len(day.bars) for day in held) > MOST_ROWS:
-                    self._store_days(held, landing, working, result)
-                    held = []
+                outcomes = list(working.map(self._read, batch))
+                _note_failures(outcomes, result)
+                read = [day for day in outcomes if isinstance(day, DayRead)]
+                done, bars = done + len(outcomes), bars + sum(len(day.bars) for day in read)
+                deposit.add(read)
+                if month_ends or len(deposit) > MOST_ROWS:
+                    self._finish(deposit.store(more_come=done < len(tasks)), result)
                 report(IntakeProgress(done, len(tasks), bars))
 
     def _batches(
@@ -166,7 +156,7 @@ class FlatFileIntake:
             for batch in batches:
                 yield list(batch), batch is batches[-1]
 
-    def _read(self, file: tuple[DayTask, Future[Fetched]]) -> _Read | _Failed:
+    def _read(self, file: tuple[DayTask, Future[Fetched]]) -> DayRead | _Failed:
         task, fetching = file
         try:
             fetched = fetching.result()
@@ -181,46 +171,15 @@ class FlatFileIntake:
             return _Failed(task, DayState.DAMAGED, str(error))
         except NotEntitledError as error:
             return _Failed(task, DayState.FORBIDDEN, str(error))
-        return _Read(task, fetched, bars)
+        return DayRead(task, fetched, bars)
 
-    def _store_days(
-        self, days: Sequence[_Read], landing: Landing, working: Executor, result: IntakeResult
-    ) -> None:
-        symbols = sorted({symbol for day in days for symbol in day.bars.rows})
-        bars = [day.bars for day in days]
-        landed = working.map(lambda symbol: landing.land(symbol, bars), symbols)
-        for symbol, what in zip(symbols, landed, strict=True):
-            result.symbols[symbol] = result.symbols.get(symbol, Landed()) + what
-        self._note(days, working)
-        for day in days:
+    def _finish(self, stored: Stored, result: IntakeResult) -> None:
+        for symbol, landed in stored.symbols.items():
+            result.symbols[symbol] = result.symbols.get(symbol, Landed()) + landed
+        for day in stored.days:
             again = day.task.again
             result.days[day.bars.day] = DayState.REPUBLISHED if again else DayState.STORED
             self._source.release(day.fetched)
-
-    def _note(self, days: Sequence[_Read], working: Executor) -> None:
-        """Note the days as known, after their bars are stored."""
-        now = self._clock()
-        by_symbol: dict[str, list[date]] = {}
-        for day in days:
-            for symbol in day.symbols():
-                by_symbol.setdefault(symbol, []).append(day.bars.day)
-
-        def cover(symbol: str) -> None:
-            for interval in _joined(by_symbol[symbol]):
-                self._coverage(symbol).add(interval, self._origin, now)
-
-        list(working.map(cover, by_symbol))
-        self._ledger.note(
-            (
-                ReadDay(symbol, day.bars.day, day.fetched.published.version)
-                for day in days
-                for symbol in day.symbols()
-            ),
-            now,
-        )
-
-    def _coverage(self, symbol: str) -> Coverage:
-        return Coverage(self._store.folder / symbol / "coverage.json")
 
     @contextmanager
     def _executor(self, threads: int) -> Iterator[ThreadPoolExecutor]:
@@ -257,19 +216,8 @@ def _ahead(
     yield from waiting
 
 
-def _note_failures(read: Iterable[_Read | _Failed], result: IntakeResult) -> None:
+def _note_failures(read: Iterable[DayRead | _Failed], result: IntakeResult) -> None:
     for day in read:
         if isinstance(day, _Failed):
             result.days[day.task.published.day] = day.state
             result.reasons[day.task.published.day] = day.reason
-
-
-def _joined(days: Iterable[date]) -> Iterator[Interval]:
-    """Return days that follow each other as one interval."""
-    joined: list[Interval] = []
-    for start, end in map(day_interval, sorted(days)):
-        if joined and joined[-1][1] == start:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    yield from joined

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -38,27 +38,52 @@ class Landed:
 
 
 class Landing:
-    """Brings rows into a store; symbols may land in several threads at once."""
+    """Brings rows into a store; symbols may land in several threads at once.
+
+    A month's last bar closes in the next month. It is held until that is written anyway.
+    """
 
     def __init__(self, store: BarStore, clock: Clock, origin: Source) -> None:
         self._store = store
         self._clock = clock
         self._origin = origin
         self._before: dict[str, pd.DataFrame] = {}
+        self._held: dict[str, pd.DataFrame] = {}
 
-    def land(self, symbol: str, days: Sequence[DayBars]) -> Landed:
-        """Store the symbol's bars of these days; a row told again is a revision if it differs."""
+    def symbols_held(self) -> set[str]:
+        """Return the symbols that have bars which are not stored yet."""
+        return set(self._held)
+
+    def land(
+        self, symbol: str, days: Sequence[DayBars], hold_from: datetime | None = None
+    ) -> Landed:
+        """Store the symbol's bars of these days; a row told again is a revision if it differs.
+
+        Those with a close at or after `hold_from` are stored by the next call.
+        """
+        held = self._held.pop(symbol, None)
+        if not any(symbol in day.rows for day in days):
+            return Landed() if held is None else self._tell(symbol, held)
+        frame, landed = self._frame(symbol, days)
+        if hold_from is not None:
+            later = np.asarray(frame.index >= pd.Timestamp(hold_from))
+            if later.any():
+                self._held[symbol] = frame[later]
+                frame = frame[~later]
+        return landed + self._tell(symbol, frame if held is None else pd.concat([held, frame]))
+
+    def _frame(self, symbol: str, days: Sequence[DayBars]) -> tuple[pd.DataFrame, Landed]:
+        """Return the rows that stand in their own day's file, and refuse the others."""
         parts = [(day, day.rows[symbol]) for day in days if symbol in day.rows]
         frame = frame_of_rows([rows for _, rows in parts])
         inside = np.concatenate([_inside(day, rows) for day, rows in parts])
-        landed = Landed()
-        if not inside.all():
-            self._refuse(symbol, frame[~inside].assign(reason=WRONG_DAY))
-            landed += Landed(0, int((~inside).sum()))
-            frame = frame[inside]
-        for telling in tellings(frame):
-            landed += self._land(symbol, telling)
-        return landed
+        if inside.all():
+            return frame, Landed()
+        self._refuse(symbol, frame[~inside].assign(reason=WRONG_DAY))
+        return frame[inside], Landed(0, int((~inside).sum()))
+
+    def _tell(self, symbol: str, frame: pd.DataFrame) -> Landed:
+        return sum((self._land(symbol, telling) for telling in tellings(frame)), Landed())
 
     def _land(self, symbol: str, frame: pd.DataFrame) -> Landed:
         checked = check_frame(

@@ -1,0 +1,119 @@
+"""Days on their way into the store: written together, and noted once all of their bars are there.
+
+A month's last bar closes in the next month. It waits for the bars of that month, so that no file
+is written twice, and the month's last day is noted with them.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from signal_server.core.clock import Clock
+from signal_server.market.coverage import Coverage, Interval, Source
+from signal_server.market.flat_files.day import DayBars, day_interval
+from signal_server.market.flat_files.landing import Landed, Landing
+from signal_server.market.flat_files.ledger import Ledger, ReadDay
+from signal_server.market.flat_files.plan import DayTask
+from signal_server.market.flat_files.published import Fetched
+from signal_server.market.store import BarStore
+
+
+@dataclass(frozen=True, slots=True)
+class DayRead:
+    """A file that was read, and the rows that it held."""
+
+    task: DayTask
+    fetched: Fetched
+    bars: DayBars
+
+    @property
+    def symbols(self) -> Iterable[str]:
+        """The symbols of which this day is known from now on, with or without bars."""
+        return self.bars.rows if self.task.symbols is None else self.task.symbols
+
+    @property
+    def ends(self) -> datetime:
+        """When the day is over."""
+        return day_interval(self.bars.day)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was stored by symbol, and the days of which all bars are stored now."""
+
+    symbols: dict[str, Landed]
+    days: list[DayRead]
+
+
+class Deposit:
+    """Holds the rows of days until they are stored; `working` runs several symbols at once."""
+
+    def __init__(
+        self, store: BarStore, ledger: Ledger, clock: Clock, origin: Source, working: Executor
+    ) -> None:
+        self._landing = Landing(store, clock, origin)
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+        self._origin = origin
+        self._working = working
+        self._days: list[DayRead] = []
+        self._unnoted: list[DayRead] = []
+
+    def __len__(self) -> int:
+        """Return how many rows are held."""
+        return sum(len(day.bars) for day in self._days)
+
+    def add(self, days: Iterable[DayRead]) -> None:
+        """Take days in, in order."""
+        self._days += days
+
+    def store(self, *, more_come: bool) -> Stored:
+        """Store what is held; if more comes, a month's last bar may wait for it."""
+        ends = max((day.ends for day in self._days), default=None)
+        hold_from = ends if more_come and ends is not None and ends.day == 1 else None
+        days = [day.bars for day in self._days]
+        symbols = sorted(self._landing.symbols_held() | {s for day in days for s in day.rows})
+        landed = self._working.map(lambda s: self._landing.land(s, days, hold_from), symbols)
+        by_symbol = dict(zip(symbols, landed, strict=True))
+        known = [*self._unnoted, *self._days]
+        self._unnoted = [d for d in known if hold_from is not None and d.ends >= hold_from]
+        done = [day for day in known if day not in self._unnoted]
+        self._note(done)
+        self._days = []
+        return Stored(by_symbol, done)
+
+    def _note(self, days: Iterable[DayRead]) -> None:
+        now = self._clock()
+        read = [
+            ReadDay(symbol, day.bars.day, day.fetched.published.version)
+            for day in days
+            for symbol in day.symbols
+        ]
+        by_symbol: dict[str, list[date]] = {}
+        for entry in read:
+            by_symbol.setdefault(entry.symbol, []).append(entry.day)
+
+        def cover(symbol: str) -> None:
+            for interval in _joined(by_symbol[symbol]):
+                coverage_of(self._store, symbol).add(interval, self._origin, now)
+
+        list(self._working.map(cover, by_symbol))
+        self._ledger.note(read, now)
+
+
+def coverage_of(store: BarStore, symbol: str) -> Coverage:
+    """Return the record of what was fetched of a symbol."""
+    return Coverage(store.folder / symbol / "coverage.json")
+
+
+def _joined(days: Iterable[date]) -> Iterator[Interval]:
+    """Return days that follow each other as one interval."""
+    joined: list[Interval] = []
+    for start, end in map(day_interval, sorted(days)):
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    yield from joined
