@@ -150,7 +150,7 @@ def test_delisted_renamed_and_unknown_coins_are_reported(
     assert (rows["MKR-USD"]["polygon"], rows["MKR-USD"]["kraken"]) == ("delisted", False)
     assert rows["MKR-USD"]["notes"] == [
         "Polygon.io lists MKR-USD no longer; "
-        "it is SKY-USD now, 24,000 for one: name that in symbols"
+        "it is SKY-USD since 2025-09, 24,000 for one: name that in symbols"
     ]
     assert rows["NOPE-USD"]["polygon"] == "unlisted"
     assert rows["NOPE-USD"]["first_bar"] is None

@@ -136,7 +136,7 @@ def test_each_coin_that_is_left_out_says_why_and_what_to_do() -> None:
     assert reasons(chosen) == {
         "NOPE-USD": "Polygon.io lists no NOPE-USD; correct it, or take it out of symbols",
         "MKR-USD": "Polygon.io lists MKR-USD no longer; "
-        "it is SKY-USD now, 24,000 for one: name that in symbols",
+        "it is SKY-USD since 2025-09, 24,000 for one: name that in symbols",
         "S-USD": "Polygon.io lists no S-USD; it is still called FTM-USD there: "
         "name that in symbols",
         "MATIC-USD": "Polygon.io lists no MATIC-USD; correct it, or take it out of symbols",
