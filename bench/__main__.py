@@ -17,6 +17,7 @@ from rich.table import Table
 from bench import (
     dataset,
     features,
+    quality,
     recovery,
     script_tick,
     signal_latency,
@@ -50,6 +51,7 @@ def _latency() -> list[Result]:
 SUBJECTS: dict[str, Callable[[], list[Result]]] = {
     "features": features.measure,
     "store": store.measure,
+    "quality": quality.measure,
     "dataset": dataset.measure,
     "training": training.measure,
     "walkforward": walkforward.measure,
