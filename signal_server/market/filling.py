@@ -31,6 +31,8 @@ OVERLAP_BARS = 10
 """The newest bars could still be revised when they were fetched: they are asked for again."""
 TRIES = 4
 """How often a piece is asked for whose bars the vendor seems to hide."""
+MANY_PIECES = 10
+"""So many pieces are worth a request that tells which days had no trade at all."""
 CONTEXT_BARS = 1500
 """How many bars before a piece its bars are checked against."""
 
@@ -43,7 +45,7 @@ class History(Protocol):
         ...
 
     def traded_days(self, symbol: str, start: datetime, end: datetime) -> frozenset[date]:
-        """Return the days, UTC, wholly in that period on which the coin was traded."""
+        """Return the days, UTC, from that of `start` to that of `end`, with trades."""
         ...
 
     def stop(self) -> None:
@@ -128,6 +130,8 @@ class Filling:
         return BackfillResult(self._plan.symbol, outcome, self._new, self._refused, reason)
 
     def _fill(self, piece: Interval) -> None:
+        if len(self._plan.pieces) >= MANY_PIECES:
+            self._traded()
         if not self._known_silent(piece):
             since = max(piece[0] - OVERLAP_BARS * self._length, self._plan.floor)
             self._keep(self._whole(since, piece))
@@ -162,10 +166,13 @@ class Filling:
         empty = [day for day in whole_days(piece[0], piece[1] + self._length) if day not in seen]
         if not empty:
             return []
+        return [day for day in empty if day in self._traded()]
+
+    def _traded(self) -> frozenset[date]:
+        """Return the days with trades of all that is asked for."""
         if self._days is None:
-            period = self._plan.period
-            self._days = self._history.traded_days(self._plan.symbol, *period)
-        return [day for day in empty if day in self._days]
+            self._days = self._history.traded_days(self._plan.symbol, *self._plan.period)
+        return self._days
 
     def _keep(self, frame: pd.DataFrame) -> None:
         """Store what is good and quarantine what is not, after it was asked for once more."""

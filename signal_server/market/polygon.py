@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 
@@ -126,7 +126,7 @@ class PolygonHistory:
         return frame
 
     def traded_days(self, symbol: str, start: datetime, end: datetime) -> frozenset[date]:
-        """Return the days, UTC, wholly in that period on which the coin was traded."""
+        """Return the days, UTC, from that of `start` to that of `end`, with trades."""
         return self._ask(lambda: self._days(symbol, start, end))
 
     def _frame(self, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
@@ -142,15 +142,12 @@ class PolygonHistory:
         return _between(frame, start, end)
 
     def _require_silence(self, symbol: str, start: datetime, end: datetime) -> None:
-        if self._days(symbol, start, end):
+        if self._days(symbol, start, end) & set(whole_days(start, end)):
             raise MalformedAnswerError("an answer hides the bars of days with trades")
 
     def _days(self, symbol: str, start: datetime, end: datetime) -> frozenset[date]:
-        days = whole_days(start, end)
-        if not days:
-            return frozenset()
-        query = AggregateQuery(to_polygon_rest(symbol), "day", str(days[0]), str(days[-1]))
-        return days_of_rows(self._rows(query)) & frozenset(days)
+        first, last = (str(moment.astimezone(UTC).date()) for moment in (start, end))
+        return days_of_rows(self._rows(AggregateQuery(to_polygon_rest(symbol), "day", first, last)))
 
     def _rows(self, first: AggregateQuery) -> list[Row]:
         """Return the rows of all pages, in the order in which they come."""

@@ -3,12 +3,18 @@
 import asyncio
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from market_sim.faults import FaultName
-from signal_server.core.errors import MarketDataError, UnavailableError, VendorAuthError
+from signal_server.core.errors import (
+    MarketDataError,
+    NotEntitledError,
+    UnavailableError,
+    VendorAuthError,
+)
 from signal_server.market import filling as filling_module
 from signal_server.market import pieces as pieces_module
 from signal_server.market.coverage import Source
@@ -24,7 +30,7 @@ from signal_server.market.patience import Patience
 from signal_server.market.plan import CLOCK_MARGIN, coverage_of
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
-from tests.signal_server.market.vendor import HISTORY_BARS, KEY, SYMBOLS, Vendor
+from tests.signal_server.market.vendor import HISTORY_BARS, KEY, SYMBOLS, Vendor, vendor
 
 ONE = SYMBOLS[:1]
 MARGIN_BARS = int(CLOCK_MARGIN.total_seconds())
@@ -287,3 +293,39 @@ async def test_a_vendor_out_of_reach_is_said_in_one_sentence(served: Vendor) -> 
     nowhere = served.config().model_copy(update={"rest_url": "http://127.0.0.1:9"})
     with pytest.raises(UnavailableError, match=r"cannot be reached.*polygon\.rest_url"):
         await asyncio.to_thread(PolygonHistory(nowhere, KEY, 1).check_listed, "BTC-USD")
+
+
+async def test_months_before_a_coin_was_traded_are_not_asked_for_one_by_one(
+    tmp_path: Path,
+) -> None:
+    store = BarStore(tmp_path, 60)
+    async with vendor(60) as served:
+        end = served.market.live_start
+        request = BackfillRequest(ONE, end - timedelta(days=700), end + timedelta(minutes=30))
+        served.step += 40
+        results, _ = await run(history_of(served), store, request, served)
+        bars = [path for path in served.paths if "/minute/" in path]
+    assert results[0].outcome is Outcome.COMPLETE
+    assert results[0].new_bars == HISTORY_BARS + 30
+    assert len(bars) <= 4
+    assert coverage_of(store, SYMBOLS[0]).missing((request.start or end, end)) == []
+
+
+async def test_what_the_plan_does_not_include_is_said_and_the_rest_is_fetched(
+    served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pieces_module.PIECES, 1, timedelta(seconds=100))
+
+    def recent_only(request: int, frame: pd.DataFrame) -> pd.DataFrame:
+        if request == 1:
+            raise NotEntitledError("the plan does not include that; begin later")
+        return frame
+
+    watched = Watched(history_of(served), recent_only)
+    results, _ = await run(watched, store, whole(served, ONE), served)
+    assert results[0].outcome is Outcome.NOT_ENTITLED
+    assert "begin later" in results[0].reason
+    assert results[0].new_bars > 200
+    assert coverage_of(store, SYMBOLS[0]).missing((watched.asked[0][1], whole(served).end)) == [
+        watched.asked[0][1:]
+    ]
