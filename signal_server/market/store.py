@@ -269,6 +269,7 @@ class BarStore:
         if frame.empty:
             return 0
         with self._writing(symbol):
+            self._months.clean(symbol)
             return sum(self._merge_month(symbol, *part) for part in by_month(frame))
 
     def _merge_month(self, symbol: str, month: str, came: pd.DataFrame) -> int:

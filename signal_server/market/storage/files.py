@@ -1,8 +1,6 @@
 """Whole files under a root that is a local folder or a URL; each is replaced in one step."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +45,11 @@ class Files:
         """Return how a person finds the file."""
         return f"{self._base}/{path}" if path else self._base
 
-    @contextmanager
-    def opened(self, path: str) -> Iterator[Any]:
-        """Open a file to be read at any place; raise `OSError` if that fails."""
+    def read(self, path: str) -> pa.Buffer:
+        """Return a file's content; raise `OSError` if that fails."""
+        # By one handle: between two, another file could take its place.
         with self._filesystem.open_input_file(self.place(path)) as file:
-            yield file
+            return file.read_buffer(file.size())
 
     def replace(self, path: str, content: pa.Buffer) -> None:
         """Put a file in place, whole or not at all; raise `MarketDataError` if that fails."""
@@ -95,7 +93,7 @@ class LocalFiles(Files):
 
     def clean(self, folder: str) -> None:
         """Delete what killed writers left half written."""
-        for partial in Path(self.place(folder)).glob(".*.partial"):
+        for partial in Path(self.place(folder)).glob(".*.parquet.*.partial"):
             partial.unlink(missing_ok=True)
 
     def _put(self, path: str, content: pa.Buffer) -> None:

@@ -133,10 +133,9 @@ class MonthFiles:
         """Return a file of numbers, texts and times."""
         return self._checked(path, lambda file: mixed_frame(decode(file, columns)))
 
-    def _checked[T](self, path: str, read: Callable[[Any], T]) -> T:
+    def _checked[T](self, path: str, read: Callable[[pa.Buffer], T]) -> T:
         try:
-            with self._files.opened(path) as file:
-                return read(file)
+            return read(self._files.read(path))
         except DAMAGE as error:
             raise self._damaged(path) from error
 

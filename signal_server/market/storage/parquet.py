@@ -2,9 +2,11 @@
 
 The columns are `close_time` (UTC) and those of the frame; NaN is written as null, so that a column
 that a source does not have costs nothing. Doubles stay doubles: an encoding that fits prices
-better than plain ones under zstd was not found, and dictionaries double the size.
+better than plain ones under zstd was not found, and dictionaries double the size. Parquet checks
+its pages alone; a checksum in the footer covers every byte of the file, the footer's own, too.
 """
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +26,9 @@ DAMAGE = (OSError, LookupError, ValueError, TypeError, OverflowError, pa.ArrowEx
 """What reading a file that is no bar file, or no longer one, can raise."""
 
 _ZSTD_LEVEL = 3
+_SUM_KEY, _MARK = b"checksum", b"crc32 of this file with zeros here:"
+_NO_SUM = b"00000000"
+_LONGEST_FOOTER = 65_536
 _TEXT = ("reason", "source")
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -31,9 +36,9 @@ _TIME = pa.timestamp("us", tz="UTC")
 def encode(frame: pd.DataFrame) -> pa.Buffer:
     """Return a Parquet file of a frame whose index is `close_time`."""
     table = pa.Table.from_pandas(frame)
+    table = table.replace_schema_metadata({**table.schema.metadata, _SUM_KEY: _MARK + _NO_SUM})
     names = [INDEX_NAME, *frame.columns]
     sink = pa.BufferOutputStream()
-    # With checksums a damaged page is an error when read, and never a wrong price.
     pq.write_table(
         table.select(names),
         sink,
@@ -44,21 +49,24 @@ def encode(frame: pd.DataFrame) -> pa.Buffer:
         write_statistics=[INDEX_NAME],
         write_page_checksum=True,
     )
-    return sink.getvalue()
+    return _summed(sink.getvalue())
 
 
-def decode(file: Any, columns: Sequence[str]) -> pa.Table:
+def decode(content: pa.Buffer, columns: Sequence[str]) -> pa.Table:
     """Read `close_time` and some columns; raise one of `DAMAGE` if that is not possible.
 
-    A file of an earlier version may lack `seen_at`, which is null then.
+    A file of an earlier version may lack `seen_at`, which is null then, and the checksum of the
+    whole; then those of its pages count.
     """
-    with pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False) as parquet:
+    by_page = not _is_whole(content)
+    with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=by_page) as parquet:
         there = set(parquet.schema_arrow.names)
         wanted = [name for name in (INDEX_NAME, *columns) if name in there or name != SEEN]
         missing = sorted(set(wanted) - there)
         if missing:
             raise LookupError(f"has no column {', '.join(missing)}")
         table = parquet.read(columns=wanted, use_threads=False)
+    _check_types(table)
     if not table.num_rows:
         raise ValueError("holds no bars, and none is written without them")
     if SEEN in columns and SEEN not in there:
@@ -66,9 +74,10 @@ def decode(file: Any, columns: Sequence[str]) -> pa.Table:
     return table
 
 
-def closes_of(file: Any) -> tuple[pd.Timestamp, pd.Timestamp, int]:
-    """Return the first and last close and the number of rows, from the file's footer alone."""
-    with pq.ParquetFile(file) as parquet:
+def closes_of(content: pa.Buffer) -> tuple[pd.Timestamp, pd.Timestamp, int]:
+    """Return the first and last close and the number of rows, without reading the rows."""
+    _is_whole(content)
+    with pq.ParquetFile(pa.BufferReader(content)) as parquet:
         metadata = parquet.metadata
         groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
     chunks = [_column(group, INDEX_NAME).statistics for group in groups]
@@ -98,6 +107,36 @@ def mixed_frame(table: pa.Table) -> pd.DataFrame:
     index = pd.DatetimeIndex(frame.index).as_unit("us")
     frame.index = index.rename(INDEX_NAME)
     return frame
+
+
+def _summed(content: pa.Buffer) -> pa.Buffer:
+    """Put the checksum into the place that was left for it."""
+    at = content.to_pybytes().rfind(_MARK) + len(_MARK)
+    whole = bytearray(content)
+    whole[at : at + len(_NO_SUM)] = b"%08x" % zlib.crc32(content)
+    return pa.py_buffer(whole)
+
+
+def _is_whole(content: pa.Buffer) -> bool:
+    """Tell if the file has a checksum; raise `ValueError` if it does not fit."""
+    whole = memoryview(content)
+    footer = bytes(whole[-_LONGEST_FOOTER:])
+    at = footer.rfind(_MARK)
+    if at < 0:
+        return False
+    start = len(whole) - len(footer) + at + len(_MARK)
+    end = start + len(_NO_SUM)
+    found = zlib.crc32(whole[end:], zlib.crc32(_NO_SUM, zlib.crc32(whole[:start])))
+    if bytes(whole[start:end]) != b"%08x" % found:
+        raise ValueError("its checksum does not fit")
+    return True
+
+
+def _check_types(table: pa.Table) -> None:
+    for field in table.schema:
+        fits = pa.types.is_floating if field.name in BAR_COLUMNS else pa.types.is_timestamp
+        if field.name not in _TEXT and not fits(field.type):
+            raise TypeError(f"holds {field.type} as {field.name}")
 
 
 def _microseconds(table: pa.Table) -> npt.NDArray[np.int64]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signal_server.core.errors import ImportFileError, MarketDataError
@@ -73,6 +73,7 @@ def test_a_damaged_file_gives_bars_or_its_name(
     assert name in message
 
 
+@settings(deadline=None, max_examples=50)
 @given(place=st.floats(0, 1, exclude_max=True), zeros=st.integers(1, 40))
 def test_a_damaged_month_of_the_store_is_named_and_never_a_wrong_price(
     tmp_path_factory: pytest.TempPathFactory, place: float, zeros: int
