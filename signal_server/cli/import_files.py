@@ -1,5 +1,6 @@
 """`signal-server import`: bars from files into the bar store."""
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -16,7 +17,6 @@ def command(session: Session, files: tuple[Path, ...], symbol: str | None) -> No
 
     The format is found from the content. A file that cannot be read whole is not imported.
     """
-    from signal_server.cli.backfill import describe_span
     from signal_server.cli.screen import make_console, progress_bars
     from signal_server.market.imports import read_import
     from signal_server.market.store import BarStore
@@ -31,7 +31,15 @@ def command(session: Session, files: tuple[Path, ...], symbol: str | None) -> No
             report(path.name, 0.5)
             for name, frame in found.frames.items():
                 new = store.write(name, frame)
-                console.print(f"{describe_span(store.span(name), name)} ({new:,} new)")
+                console.print(f"{_held(store.span(name), name)} ({new:,} new)")
             if found.refused_bars:
                 console.print(f"{path.name}: {found.refused_bars:,} invalid rows left out")
             report(path.name, 1.0)
+
+
+def _held(span: tuple[datetime, datetime, int] | None, symbol: str) -> str:
+    """Say what the store holds of a symbol."""
+    if span is None:
+        return f"{symbol}: no bars"
+    first, last, count = span
+    return f"{symbol}: {count:,} bars, {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"
