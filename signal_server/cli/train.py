@@ -37,11 +37,12 @@ def command(
     """
     from signal_server.cli.registration import admit
     from signal_server.cli.screen import make_console, progress_bars
-    from signal_server.cli.training_parts import bars_for, spec_of, specs_of_models
+    from signal_server.cli.training_parts import bars_for, counted, spec_of, specs_of_models
     from signal_server.training.train import train
 
     common = spec_of(session, profile, symbols)
     bars = bars_for(session, common, (start, end))
+    common = counted(session, common, "train")
     console = make_console()
     for spec in specs_of_models(common):
         with progress_bars() as report:

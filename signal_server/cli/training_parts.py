@@ -1,18 +1,21 @@
 """What the commands that train have in common: the spec of a model, and the bars to learn from."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from signal_server.cli.session import Session
+from signal_server.core.clock import utc_now
 from signal_server.core.costs import Costs
 from signal_server.core.errors import NoHistoryError
-from signal_server.features.catalogue import feature_names, leaders_of
+from signal_server.features.catalogue import feature_names, leaders_of, schema_hash
 from signal_server.market.store import BarStore
 from signal_server.market.stored import Period, StoredBars
 from signal_server.training.registry import name_of_own
 from signal_server.training.train import TrainingSpec
+from signal_server.training.tries import Tried, Try, count_runs, note_try
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,13 +32,32 @@ def spec_of(session: Session, profile: str | None, symbols: tuple[str, ...] | No
         settings.training_of(name),
         settings.bar_seconds,
         round_trip_bps=costs.round_trip_bps,
-        trials=1 + _tried_before(settings.tuning_dir, name),
         symbols=symbols or BarStore(settings.bars_dir, settings.bar_seconds).symbols(),
         scratch=settings.data_dir / "scratch",
     )
 
 
-def _tried_before(folder: Path, profile: str) -> int:
+def counted(session: Session, spec: TrainingSpec, command: str) -> TrainingSpec:
+    """Note a run that trains by the spec, and return the spec with all that was tried so far.
+
+    Runs of the same label, features, symbols and settings count once, however often and on
+    whatever months they are made.
+    """
+    folder, name = session.settings.tuning_dir, spec.profile_name
+    note_try(folder, name, Try(command, utc_now(), _what_is_tried(spec)))
+    tried = Tried(spec.training.prior_trials, _tuned(folder, name), count_runs(folder, name))
+    return replace(spec, tried=tried)
+
+
+def _what_is_tried(spec: TrainingSpec) -> str:
+    names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
+    settings = spec.training.model_dump_json(exclude={"prior_trials"})
+    label = spec.profile.label.model_dump_json()
+    what = (label, settings, schema_hash(names), sorted(spec.symbols), spec.bar_seconds)
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def _tuned(folder: Path, profile: str) -> int:
     if not folder.exists():
         return 0
     from signal_server.training.tuning import tried_before

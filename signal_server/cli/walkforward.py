@@ -50,7 +50,7 @@ def command(  # noqa: PLR0913 (one parameter an option)
     training.pooled each symbol has a walk of its own.
     """
     from signal_server.cli.screen import make_console
-    from signal_server.cli.training_parts import bars_for, spec_of, specs_of_models
+    from signal_server.cli.training_parts import bars_for, counted, spec_of, specs_of_models
     from signal_server.training.walkforward import Pace, warm_up
 
     common = spec_of(session, profile, symbols)
@@ -58,6 +58,7 @@ def command(  # noqa: PLR0913 (one parameter an option)
     pace = Pace(every, window, horizon if embargo is None else embargo)
     first = None if start is None else start - window - pace.embargo - warm_up(common)
     bars = bars_for(session, common, (first, end))
+    common = counted(session, common, "walk-forward")
     root = session.settings.data_dir / "walkforward"
     console = make_console()
     for spec in specs_of_models(common):

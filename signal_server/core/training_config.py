@@ -47,6 +47,8 @@ class TrainingConfig(Section):
     `mirror` learns from every row also its mirror image, prices inverted and UP for DOWN.
     `external_memory` keeps the rows on disk. `scheduler` is `none` for this process, `local` for
     `workers` processes of this machine, or the address of a Dask scheduler, as tcp://host:port.
+    `prior_trials` are models that were tried elsewhere before; they change no model, but what its
+    results are worth.
     """
 
     seed: int
@@ -68,6 +70,7 @@ class TrainingConfig(Section):
     external_memory: bool = False
     scheduler: str = "none"
     workers: Positive = 2
+    prior_trials: Annotated[int, Field(ge=0)] = 0
 
     @field_validator("scheduler")
     @classmethod

@@ -10,6 +10,7 @@ from signal_server.core.config import LabelConfig, LabelKind
 from signal_server.core.domain import Direction
 from signal_server.training.calibration_choice import CalibrationChoice
 from signal_server.training.dataset import Dataset
+from signal_server.training.tries import THIS_ONE, Tried
 
 _SIDES = {Direction.DOWN: -1, Direction.FLAT: 0, Direction.UP: 1}
 
@@ -61,7 +62,7 @@ class Rival:
 class Evaluation:
     """Probabilities (rows, classes), labels as class indices, bar closes in time order.
 
-    `trials` is how many models were tried before this one was chosen, itself included.
+    `tried` is how many models were tried before this one was chosen, itself included.
     """
 
     classes: tuple[Direction, ...]
@@ -73,7 +74,7 @@ class Evaluation:
     outcomes: Outcomes | None = None
     rivals: tuple[Rival, ...] = ()
     calibration: CalibrationChoice | None = None
-    trials: int = 1
+    tried: Tried = THIS_ONE
 
     @property
     def predicted(self) -> NDArray[np.int8]:

@@ -115,4 +115,4 @@ def _sharpe(
     number = number - number[0]
     symbols = len(np.unique(outcomes.symbol_codes))
     sums = np.bincount(number[trades], weights=net[trades], minlength=int(number[-1]) + 1)
-    return sharpe_of(sums / symbols, period_s, evaluation.trials * (len(TOP_SHARES) + 1))
+    return sharpe_of(sums / symbols, period_s, evaluation.tried.total * (len(TOP_SHARES) + 1))

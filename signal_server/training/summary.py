@@ -38,6 +38,7 @@ def describe(validation: Validation) -> tuple[SummaryLine, ...]:
         *(_bin_line(found) for found in validation.confidence_bins),
         *_confident_lines(validation),
         *(line for found in validation.selections for line in _money_lines(found, validation)),
+        *_tried_lines(validation),
     )
 
 
@@ -202,6 +203,14 @@ def _money_lines(found: Selection, validation: Validation) -> tuple[SummaryLine,
             )
         )
     return tuple(lines)
+
+
+def _tried_lines(validation: Validation) -> tuple[SummaryLine, ...]:
+    tried = validation.tried
+    if tried is None:
+        return ()
+    times = f"each {len(validation.selections)} selections" if validation.selections else ""
+    return (SummaryLine("models tried", f"{tried.total:,}", f"{tried}; {times}".rstrip("; ")),)
 
 
 def _counts(found: ConfidenceBin) -> str:

@@ -35,6 +35,7 @@ from signal_server.training.model import (
 )
 from signal_server.training.reference import make_reference
 from signal_server.training.splits import Part, Split, Window, split_by_time, window_of, windows_of
+from signal_server.training.tries import THIS_ONE, Tried
 from signal_server.training.validation import Validation, validate
 
 Report = Callable[[str, float], None]
@@ -49,7 +50,7 @@ class TrainingSpec:
     for the features that compare with them.
 
     For the results: `round_trip_bps` is what buying and selling costs (0 shows them before
-    costs), and `trials` how many models were tried before this one was chosen, itself included.
+    costs), and `tried` how many models were tried before this one was chosen, itself included.
     `scratch` is the folder for rows that stay on disk, with `external_memory`.
     """
 
@@ -58,7 +59,7 @@ class TrainingSpec:
     training: TrainingConfig
     bar_seconds: int
     round_trip_bps: float = 0.0
-    trials: int = 1
+    tried: Tried = THIS_ONE
     symbols: tuple[str, ...] = ()
     scratch: Path | None = None
 
@@ -178,7 +179,7 @@ def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Vali
             outcomes=Outcomes.of(dataset, part.rows, spec.profile.label, spec.round_trip_bps),
             rivals=rivals_of(dataset, fit.train.rows, part.rows),
             calibration=fit.calibration,
-            trials=spec.trials,
+            tried=spec.tried,
         )
     )
 

@@ -180,7 +180,7 @@ def _subject(dataset: Dataset, spec: TrainingSpec) -> str:
     """Return a name that changes with everything a trial's result depends on."""
     digest = hashlib.sha256(repr((dataset.names, dataset.symbols, spec.bar_seconds)).encode())
     digest.update(spec.profile.label.model_dump_json().encode())
-    digest.update(spec.training.model_dump_json(exclude={"refit"}).encode())
+    digest.update(spec.training.model_dump_json(exclude={"refit", "prior_trials"}).encode())
     for column in (dataset.time.asi8, dataset.known_at.asi8, dataset.labels, dataset.symbol_codes):
         digest.update(np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()[:16]

@@ -28,6 +28,7 @@ from signal_server.training.metrics import (
 from signal_server.training.periods import Period, accuracy_over_time
 from signal_server.training.profit import Selection, say_worth, selections
 from signal_server.training.significance import Significance, significance
+from signal_server.training.tries import Tried
 from signal_server.training.verdict import (
     MIN_CONFIDENCE,
     Accuracy,
@@ -77,7 +78,8 @@ class Validation:
     of confidence and being right, 0 for chance; None where there is nothing to rank.
     `confident` are the calls that the verdict rests on. `selections` needs outcomes, `costs_bps`
     is the round trip's share of them. `calibration` is the kind that the model uses, empty where
-    several models were joined, and `candidates` are the kinds that it was chosen among.
+    several models were joined, and `candidates` are the kinds that it was chosen among. `tried`
+    is what Sharpe ratios are deflated by; None in results of an earlier version.
     Intervals are 95%, by a bootstrap over blocks of time.
     """
 
@@ -111,6 +113,7 @@ class Validation:
     verdict: Verdict
     sentence: str
     by_symbol: tuple[SymbolResult, ...] = ()
+    tried: Tried | None = None
 
     @property
     def log_loss_gain(self) -> float:
@@ -155,6 +158,7 @@ def validate(evaluation: Evaluation) -> Validation:
         verdict=judge(finding, confident),
         sentence=sentence(finding, overall, direction, confident) + say_worth(worth, costs_bps),
         by_symbol=results_by_symbol(evaluation, scores.resampling),
+        tried=evaluation.tried,
     )
 
 

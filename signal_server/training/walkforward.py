@@ -177,7 +177,7 @@ def _join(
         seed=spec.training.seed,
         outcomes=Outcomes.of(dataset, rows, spec.profile.label, spec.round_trip_bps),
         rivals=tuple(_join_rival(same) for same in zip(*(f.rivals for f in made), strict=True)),
-        trials=spec.trials,
+        tried=spec.tried,
     )
 
 

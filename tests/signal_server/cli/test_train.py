@@ -9,10 +9,11 @@ import yaml
 
 from signal_server.cli.main import run
 from signal_server.cli.session import Session
-from signal_server.cli.training_parts import spec_of
+from signal_server.cli.training_parts import counted, spec_of
 from signal_server.core.domain import BAR_COLUMNS
 from signal_server.market.store import BarStore
 from signal_server.training.registry import ModelRegistry
+from signal_server.training.tries import Tried
 
 SYMBOLS = ("BTC-USD", "ETH-USD")
 BARS = 2500
@@ -89,5 +90,14 @@ def test_tuned_trials_are_counted_when_the_model_is_judged(train, config, capsys
     assert "write under profiles.quick" in printed
     assert "2 models were tried for this profile so far" in printed
     session = Session(config)
-    assert spec_of(session, "quick", None).trials == 3
-    assert spec_of(session, "direction-2h", None).trials == 1
+    found = counted(session, spec_of(session, "quick", None), "train").tried
+    assert found == Tried(prior=0, tuned=2, runs=1)
+    found = counted(session, spec_of(session, "direction-2h", None), "train").tried
+    assert found == Tried(prior=25, tuned=0, runs=1)
+
+
+def test_other_settings_are_another_try_and_the_same_again_are_none(train):
+    assert [train().list()[-1].validation.tried for _ in range(2)] == [Tried()] * 2
+    assert train("--symbols", "ETH-USD").list()[-1].validation.tried == Tried(runs=2)
+    newest = train(max_rounds=3, prior_trials=4).list()[-1]
+    assert newest.validation.tried == Tried(prior=4, runs=3)

@@ -64,6 +64,8 @@ def test_money_baselines_and_significance_have_lines():
     assert lines["AUC, up against down"].beside == "chance 0.5"
     assert any(what.endswith("a buy after costs of 58 bps") for what in lines)
     assert any("best of 12 trials" in line.beside for line in lines.values())
+    said = "0 said by training.prior_trials, 0 tuned, 3 run; each 4 selections"
+    assert (lines["models tried"].value, lines["models tried"].beside) == ("3", said)
 
 
 def test_calls_asked_for_but_not_made_are_said():

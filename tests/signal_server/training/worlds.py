@@ -5,6 +5,7 @@ import pandas as pd
 
 from signal_server.core.domain import Direction
 from signal_server.training.evaluation import Evaluation, Outcomes
+from signal_server.training.tries import Tried
 
 STEP_S = 300
 HORIZON_ROWS = 6
@@ -46,7 +47,7 @@ def evaluation(
             costs_bps=costs_bps,
             long_only=False,
         ),
-        trials=trials,
+        tried=Tried(runs=trials),
     )
 
 
