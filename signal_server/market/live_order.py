@@ -102,6 +102,9 @@ class SymbolOrder:
         if self.last is not None and number < self.last:
             out.ready.append(self._flagged(number, replace(live, repaired=True)))
             return
+        if not self.lost and not self._held:
+            self._pass(number, live, out)
+            return
         self._held[number] = live
         self._release(out)
         if self._held and self.hold_until_s is None:
@@ -183,7 +186,7 @@ class SymbolOrder:
         return self._patient and self._lacks_before(number)
 
     def _lacks_before(self, number: int) -> bool:
-        return any(after < number - 1 for after, _ in self.lost)
+        return bool(self.lost) and any(after < number - 1 for after, _ in self.lost)
 
     def _pass(self, number: int, live: LiveBar, out: Passed) -> None:
         self.last = number
@@ -206,9 +209,13 @@ class SymbolOrder:
 
     def _remember(self, number: int, bar: Bar) -> None:
         self._seen[number] = bar
-        self._newest = number if self._newest is None else max(self._newest, number)
+        if self._newest is None or number > self._newest:
+            self._newest = number
         # While REST is asked, nothing may be forgotten that its answer is compared with.
         if len(self._seen) > 2 * KEPT_BARS and not self.asking:
-            newest = sorted(self._seen)[-KEPT_BARS:]
-            self._seen = {one: self._seen[one] for one in newest}
-            self._floor = newest[0]
+            self._forget()
+
+    def _forget(self) -> None:
+        newest = sorted(self._seen)[-KEPT_BARS:]
+        self._seen = {one: self._seen[one] for one in newest}
+        self._floor = newest[0]

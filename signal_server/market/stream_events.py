@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from signal_server.core.domain import Bar
@@ -67,10 +67,9 @@ def event_of(event: object, bar_seconds: int) -> Bar | Status | Unreadable | Non
 
 def _bar(event: dict[str, Any], bar_seconds: int) -> Bar | Unreadable:
     try:
-        start = datetime.fromtimestamp(event["s"] / 1000, UTC)
         return Bar(
             str(event["pair"]),
-            start + timedelta(seconds=bar_seconds),
+            datetime.fromtimestamp(event["s"] / 1000 + bar_seconds, UTC),
             float(event["o"]),
             float(event["h"]),
             float(event["l"]),
