@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from signal_server.cli.arguments import Moment, SymbolList
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -80,9 +81,8 @@ def _market(
 ) -> "Market":
     from signal_server.audit.markets import random_walk, stretch_of
     from signal_server.core.errors import NoHistoryError
-    from signal_server.market.store import BarStore
 
-    store = BarStore(session.settings.bars_dir, session.settings.bar_seconds)
+    store = open_store(session.settings)
     stored = store.symbols()
     if not stored and not symbols:
         return random_walk(subject)

@@ -2,6 +2,7 @@
 
 import click
 
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
 
 
@@ -18,13 +19,12 @@ def command(session: Session, profile: str | None, version: str | None) -> None:
     from signal_server.backtest.report import summary_table, write_report
     from signal_server.cli.screen import make_console, progress_bars
     from signal_server.features.catalogue import leaders_of
-    from signal_server.market.store import BarStore
     from signal_server.training.registry import ModelRegistry
 
     settings = session.settings
     name = profile or settings.serving.profile
     model = ModelRegistry(settings.models_dir).load_evaluated(name, version)
-    store = BarStore(settings.bars_dir, model.manifest.bar_seconds)
+    store = open_store(settings, model.manifest.bar_seconds)
     symbols = {*model.manifest.symbols, *leaders_of(model.manifest.feature_names)}
     request = BacktestRequest(
         model=model,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from signal_server.cli.arguments import Moment, SymbolList
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
 from signal_server.core.clock import utc_now
 
@@ -152,10 +153,9 @@ def quarantine(session: Session, symbols: Symbols, limit: int, as_json: bool) ->
 
 
 def _store(session: Session) -> BarStore:
-    from signal_server.market.store import BarStore
 
     settings = session.settings
-    return BarStore(settings.bars_dir, settings.bar_seconds)
+    return open_store(settings)
 
 
 def _held(

@@ -3,12 +3,12 @@
 import logging
 from datetime import timedelta
 
+from signal_server.cli.bars import open_store
 from signal_server.core.clock import Clock
 from signal_server.core.config import Settings
 from signal_server.core.errors import NoHistoryError
 from signal_server.core.symbol_list import SymbolList
 from signal_server.market.listing import Listing, choose, read_listing
-from signal_server.market.store import BarStore
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ def following(settings: Settings, coins: SymbolList, clock: Clock) -> Settings:
     stored bars. Asks nobody. Raises `NoHistoryError` if none is left.
     """
     chosen = choose(settings.symbols, _listing(settings, clock), coins)
-    store = BarStore(settings.bars_dir, settings.bar_seconds)
+    store = open_store(settings)
     without = [symbol for symbol in chosen.symbols if store.last_close(symbol) is None]
     reasons = [skipped.reason for skipped in chosen.skipped]
     reasons += [f"no bars of {name} are held; run `signal-server backfill`" for name in without]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
 
 
@@ -19,10 +20,9 @@ def command(session: Session, files: tuple[Path, ...], symbol: str | None) -> No
     """
     from signal_server.cli.screen import make_console, progress_bars
     from signal_server.market.imports import read_import
-    from signal_server.market.store import BarStore
 
     settings = session.settings
-    store = BarStore(settings.bars_dir, settings.bar_seconds)
+    store = open_store(settings)
     console = make_console()
     with progress_bars() as report:
         for path in files:

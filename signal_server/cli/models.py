@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from signal_server.cli.arguments import ModelName
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session, user_name
 
 if TYPE_CHECKING:
@@ -87,12 +88,11 @@ def compare(session: Session, first: Name, second: Name) -> None:
     """
     from signal_server.cli.models_screen import duel_table
     from signal_server.cli.screen import make_console, progress_bars
-    from signal_server.market.store import BarStore
     from signal_server.training.duel import fight
 
     registry = _registry(session)
     models = registry.load_evaluated(*first), registry.load_evaluated(*second)
-    store = BarStore(session.settings.bars_dir, models[0].manifest.bar_seconds)
+    store = open_store(session.settings, models[0].manifest.bar_seconds)
     with progress_bars() as report:
         duel = fight(store, models, report)
     make_console().print(duel_table(duel))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from signal_server.cli.arguments import ModelName, Moment, SymbolList
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -55,12 +56,11 @@ def command(  # noqa: PLR0913 (one parameter an option)
     that being right there proves nothing.
     """
     from signal_server.cli.screen import make_console, progress_bars
-    from signal_server.market.store import BarStore
     from signal_server.training.scoring import ScoreRequest, iter_scores
 
     settings = session.settings
     opened = _open(session, model or (settings.serving.profile, None), evaluated)
-    store = BarStore(settings.bars_dir, opened.manifest.bar_seconds)
+    store = open_store(settings, opened.manifest.bar_seconds)
     request = ScoreRequest(opened, symbols or opened.manifest.symbols, start, end)
     tally = Tally()
     with progress_bars() as report, _parquet(out, opened.manifest) as write:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
 from signal_server.core.clock import utc_now
 
@@ -74,7 +75,7 @@ class _Process:
         self._api_key = api_key
         self._registry: ModelRegistry = ModelRegistry(settings.models_dir)
         self._model: ServedModel = open_champion(self._registry, settings)
-        self._store: BarStore = BarStore(settings.bars_dir, settings.bar_seconds)
+        self._store: BarStore = open_store(settings)
 
     async def run(self, ready_file: Path | None) -> None:
         """Serve until told to stop."""

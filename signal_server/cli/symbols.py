@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from signal_server.cli.arguments import SymbolList as Symbols
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -165,6 +166,5 @@ def _held(
 
 
 def _store(settings: "Settings") -> "BarStore":
-    from signal_server.market.store import BarStore
 
-    return BarStore(settings.bars_dir, settings.bar_seconds)
+    return open_store(settings)

@@ -258,6 +258,7 @@ class Settings(BaseSettings):
     registry: RegistryConfig = RegistryConfig()
     profiles: dict[str, ProfileConfig]
     backfill_start: date | None = None
+    bars_url: str | None = None
     polygon_api_key: SecretStr = SecretStr("")
     flat_files_access_key: SecretStr = SecretStr("")
     flat_files_secret_key: SecretStr = SecretStr("")
@@ -308,7 +309,7 @@ class Settings(BaseSettings):
 
     @property
     def bars_dir(self) -> Path:
-        """Root of the Parquet bar store."""
+        """Local root of the bar store, and of what `bars_url` leaves on this computer."""
         return self.data_dir / "bars"
 
     @property
