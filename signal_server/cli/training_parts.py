@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session
 from signal_server.core.clock import utc_now
 from signal_server.core.costs import Costs
 from signal_server.core.errors import NoHistoryError
 from signal_server.features.catalogue import feature_names, leaders_of, schema_hash
-from signal_server.market.store import BarStore
 from signal_server.market.stored import Period, StoredBars
 from signal_server.training.registry import name_of_own
 from signal_server.training.train import TrainingSpec
@@ -32,7 +32,7 @@ def spec_of(session: Session, profile: str | None, symbols: tuple[str, ...] | No
         settings.training_of(name),
         settings.bar_seconds,
         round_trip_bps=costs.round_trip_bps,
-        symbols=symbols or BarStore(settings.bars_dir, settings.bar_seconds).symbols(),
+        symbols=symbols or open_store(settings).symbols(),
         scratch=settings.data_dir / "scratch",
     )
 
@@ -86,7 +86,7 @@ def bars_for(session: Session, spec: TrainingSpec, period: Period) -> Mapping[st
         raise NoHistoryError("no bars to train on; fetch them with `signal-server backfill`")
     names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
     symbols = tuple(sorted({*spec.symbols, *leaders_of(names)}))
-    bars = StoredBars(BarStore(settings.bars_dir, settings.bar_seconds), symbols, period)
+    bars = StoredBars(open_store(settings), symbols, period)
     return bars if spec.training.external_memory else _read(bars)
 
 
