@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import floor
 from typing import Any
 
 import pandas as pd
@@ -41,7 +42,8 @@ def _status_row(one: Condition) -> list[str]:
         f"{one.first:%Y-%m-%d %H:%M}",
         f"{one.last:%Y-%m-%d %H:%M}",
         f"{one.bars:,}",
-        f"{one.share:.2%}",
+        # Rounded down: 100% means that nothing is absent.
+        f"{floor(one.share * 10_000) / 100:.2f}%",
         _count(one.quiet),
         f"[red]{one.missing:,}[/]" if one.missing else "",
         _count(one.gaps),
