@@ -5,11 +5,13 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hummingbot_scripts.ml_signals.pb import signals_pb2 as pb
 from signal_server.core.errors import ModelError, NoHistoryError
 from signal_server.journal.evidence import Version
 from signal_server.market.store import BarStore
-from signal_server.serving.drift import Watched
+from signal_server.serving.drift import EVEN, Watched
 from signal_server.serving.history import SPARE_BARS
 from signal_server.serving.wire import to_timestamp
 from signal_server.training.artifact import Manifest
@@ -46,14 +48,19 @@ def watched(
     A version without a readable reference, and one that stands for each symbol's `own`, is
     watched by its outcomes alone.
     """
-    if own:
-        return Watched(model, None, bar_seconds, own)
+    reference = None
     try:
-        reference = registry.reference(*model)
+        chance = float(np.mean([chance_of(registry.manifest(*one)) for one in own or (model,)]))
+        reference = None if own else registry.reference(*model)
     except ModelError as error:
         logger.warning("drift of inputs cannot be told: %s", error)
-        reference = None
-    return Watched(model, reference, bar_seconds)
+        chance = EVEN
+    return Watched(model, reference, bar_seconds, own, chance)
+
+
+def chance_of(manifest: Manifest) -> float:
+    """Return what saying always the same class got on the test part; 0.5 for two classes."""
+    return EVEN if len(manifest.classes) == 2 else manifest.validation.majority_rate
 
 
 def list_models(registry: ModelRegistry, serving: Collection[Version]) -> list[pb.Model]:

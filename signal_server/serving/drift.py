@@ -32,6 +32,7 @@ EVERY_S = 60.0
 MAX_SHIFTED = 0.25
 """Share of the features that may have left their distribution before it is worth a warning."""
 SURE_Z = 3.0
+EVEN = 0.5
 _NAMED = 3
 
 
@@ -88,13 +89,15 @@ class Watched:
     """A version, what its inputs were in training, and how long its bars are.
 
     `reference` None means that it is not known. `own` are the versions that stand behind one that
-    gives each symbol its own model.
+    gives each symbol its own model. `chance` is what saying always the same class gets: the limits
+    of accuracy are those of 0.5, and count from it.
     """
 
     model: Version
     reference: Reference | None
     bar_seconds: int
     own: tuple[Version, ...] = ()
+    chance: float = EVEN
 
 
 class DriftMonitor:
@@ -149,14 +152,25 @@ def drift_report(
     found = live_outcomes(journal, models, config.max_outcomes, watched.bar_seconds)
     stability = stability_of(calls, watched.reference, config.min_rows)
     performance = performance_of(found)
+    limits = _moved(config, watched.chance)
     return DriftReport(
         model=watched.model,
         at=now,
         stability=stability,
         performance=performance,
-        warnings=(*_shifts(stability, config), *_doubts(performance, config)),
-        halts=tuple(_failures(performance, config)),
+        warnings=(*_shifts(stability, config), *_doubts(performance, limits)),
+        halts=tuple(_failures(performance, limits)),
     )
+
+
+def _moved(config: DriftConfig, chance: float) -> DriftConfig:
+    """Return the settings with limits of accuracy that lie as far from `chance` as from 0.5."""
+    further = chance - EVEN
+    limits = {
+        "warn_accuracy": config.warn_accuracy + further,
+        "halt_accuracy": config.halt_accuracy + further,
+    }
+    return config.model_copy(update=limits)
 
 
 def stability_of(calls: Calls, reference: Reference | None, min_rows: int) -> Stability:

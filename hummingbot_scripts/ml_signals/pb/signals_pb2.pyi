@@ -652,6 +652,7 @@ class ModelHealth(google.protobuf.message.Message):
     """share correct; 0 while none is known"""
     drift_halt: builtins.bool
     drift_reason: builtins.str
+    """why; without drift_halt, warnings to people"""
     def __init__(
         self,
         *,

@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from signal_server.cli.served_models import open_champion, open_version, posts
+from signal_server.cli.serving_parts import chance_of, watched
 from signal_server.core.config import Settings, load_settings
+from signal_server.core.domain import Direction
 from signal_server.core.errors import ModelError
 from signal_server.training.artifact import TrainedModel
 from signal_server.training.registry import ModelRegistry
@@ -77,6 +79,14 @@ def test_a_damaged_one_leaves_the_one_before_it_in_use(settings, own, registry) 
     assert open_champion(registry, settings).of("ETH-USD").version == made["ETH-USD"]
     with pytest.raises(ModelError, match=newer):
         open_version(registry, settings, posts(registry, settings).champion)
+
+
+def test_three_classes_are_watched_against_their_majority(own, registry) -> None:
+    manifest = registry.register(own["BTC-USD"])
+    name = (manifest.id, manifest.version)
+    assert watched(registry, name, 60).chance == 0.5
+    three = replace(manifest, classes=(Direction.DOWN, Direction.FLAT, Direction.UP))
+    assert chance_of(three) == manifest.validation.majority_rate
 
 
 def test_a_model_of_another_symbol_is_refused(settings, own, registry) -> None:

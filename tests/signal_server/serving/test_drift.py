@@ -110,6 +110,22 @@ def test_accuracy_warns_under_fifty_and_halts_under_forty_five_percent(
     assert report_of(log_of(tmp_path, right, wrong)).drift == Drift(halt, says)
 
 
+@pytest.mark.parametrize(
+    ("chance", "halt", "says"),
+    [
+        (0.38, False, "right in 35.0% of 100 calls, which is under 38%"),
+        (0.34, False, ""),
+        (0.41, True, "right in 35.0% of 100 calls, which is under 36%"),
+    ],
+)
+def test_limits_of_more_classes_lie_as_far_from_what_one_class_gets(
+    tmp_path: Path, chance: float, halt: bool, says: str
+) -> None:
+    with Journal.open_existing(log_of(tmp_path, 35, 65, confidence=0.36)) as journal:
+        watched = Watched(MODEL, None, 60, chance=chance)
+        assert drift_report(journal, watched, CONFIG, NOON).drift == Drift(halt, says)
+
+
 def test_confidence_that_is_not_earned_is_a_warning(tmp_path: Path) -> None:
     drift = report_of(log_of(tmp_path, 55, 45, confidence=0.8)).drift
     assert drift == Drift(False, "confidence said 80.0%, right were 55.0%")
