@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from signal_server.cli.arguments import Moment, SymbolList
+from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
 from signal_server.core.clock import utc_now
 
@@ -32,20 +33,29 @@ if TYPE_CHECKING:
     "oldest bar held, or two years ago.",
 )
 @click.option("--end", type=Moment(), help="Last moment; now by default.")
+@click.option(
+    "--source",
+    type=click.Choice(["auto", "rest", "flat-files"]),
+    default="auto",
+    show_default=True,
+    help="auto takes whole days from flat files where keys for them are set and it is sooner.",
+)
 @pass_session
 def command(
     session: Session,
     symbols: tuple[str, ...] | None,
     start: datetime | None,
     end: datetime | None,
+    source: str,
 ) -> None:
     """Fetch bars of bar_seconds from Polygon.io; run it again to go on or to catch up.
 
-    Needs SIGNAL_SERVER_POLYGON_API_KEY. What is stored already is not fetched again. Ends with 1
+    Needs SIGNAL_SERVER_POLYGON_API_KEY; flat files need SIGNAL_SERVER_FLAT_FILES_ACCESS_KEY and
+    SIGNAL_SERVER_FLAT_FILES_SECRET_KEY. What is stored already is not fetched again. Ends with 1
     if a symbol failed, and with 3 if Polygon.io has no bars of one, or not within the plan.
     """
+    from signal_server.cli.flat_files import fetch_flat_files, prefer_flat_files
     from signal_server.market.plan import BackfillRequest
-    from signal_server.market.store import BarStore
 
     settings = session.settings
     request = BackfillRequest(
@@ -53,7 +63,12 @@ def command(
     )
     if request.start is not None and request.start >= request.end:
         raise click.BadParameter("the start is not before the end", param_hint="--start")
-    store = BarStore(settings.bars_dir, settings.bar_seconds)
+    store = open_store(settings)
+    if source == "flat-files":
+        fetch_flat_files(settings, store, request)
+        return
+    if source == "auto":
+        prefer_flat_files(settings, store, request)
     fetch(settings, session.api_key(), store, request)
 
 

@@ -3,13 +3,13 @@
 The format is told from the content. A file is read and checked whole before anything is stored.
 """
 
-import gzip
 import io
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +18,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.types import is_numeric_dtype
 
+from signal_server.core.clock import Clock, utc_now
 from signal_server.core.errors import ImportFileError, UnknownSymbolError
 from signal_server.core.symbols import (
     check_symbol,
     from_joined,
-    from_polygon_flat_file,
     in_dollars,
     quote_of,
-    to_polygon_flat_file,
 )
-from signal_server.market.frames import bar_frame, valid_rows
+from signal_server.market.flat_files.day import BAR_SECONDS, frame_of_rows, read_day
+from signal_server.market.flat_files.published import day_of
+from signal_server.market.frames import bar_frame, in_order
+from signal_server.market.quality import check_frame
 
-_FLAT_COLUMNS = {"ticker", "volume", "open", "close", "high", "low", "window_start", "transactions"}
 _OHLCVT = ("time", "open", "high", "low", "close", "volume", "transactions")
 _VALUES = ("open", "high", "low", "close", "volume")
 _DOLLARS = ("USD", "USDC", "USDT")
@@ -53,14 +54,21 @@ Frames = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """The bars of a file by symbol, and how many rows were no valid bars and were left out."""
+    """The bars of a file by symbol, and the rows that are no bars, with a column `reason`."""
 
     format: str
     frames: Frames
-    refused_bars: int
+    refused: Frames
+
+    @property
+    def refused_bars(self) -> int:
+        """How many rows are no bars."""
+        return sum(len(frame) for frame in self.refused.values())
 
 
-def read_import(path: Path, bar_seconds: int, symbol: str | None = None) -> ImportedFile:
+def read_import(
+    path: Path, bar_seconds: int, symbol: str | None = None, *, clock: Clock = utc_now
+) -> ImportedFile:
     """Read a file of bars; `symbol` overrides what the file or its name says.
 
     Raises `ImportFileError` if it is corrupt, empty, of no known format or of another bar length.
@@ -73,17 +81,13 @@ def read_import(path: Path, bar_seconds: int, symbol: str | None = None) -> Impo
         raise ImportFileError(f"{path} cannot be read as {name}: {reason}") from error
     except UnknownSymbolError as error:
         raise ImportFileError(f"{path}: {error}, or name it with --symbol") from error
-    return _checked(path, name, frames, bar_seconds)
-
-
-def _checked(path: Path, name: str, frames: Frames, bar_seconds: int) -> ImportedFile:
-    valid = {key: valid_rows(frame, bar_seconds) for key, frame in frames.items()}
-    kept = {key: frame[valid[key]] for key, frame in frames.items() if valid[key].any()}
-    refused = sum(int((~rows).sum()) for rows in valid.values())
+    checked = {key: check_frame(part, bar_seconds, now=clock()) for key, part in frames.items()}
+    kept = {key: what.good for key, what in checked.items() if len(what.good)}
     if not kept:
         raise ImportFileError(f"{path} holds no valid bar of {bar_seconds} s; nothing was stored")
     for key in kept:
         _check_length(path, key, frames[key], bar_seconds)
+    refused = {key: what.refused for key, what in checked.items() if len(what.refused)}
     return ImportedFile(name, kept, refused)
 
 
@@ -124,20 +128,11 @@ def _read_parquet(path: Path, bar_seconds: int, symbol: str | None) -> Frames:
 
 
 def _read_flat_file(path: Path, bar_seconds: int, symbol: str | None) -> Frames:
-    with gzip.open(path, "rb") as file:
-        frame = pd.read_csv(file)
-    if not set(frame.columns) >= _FLAT_COLUMNS:
-        missing = ", ".join(sorted(_FLAT_COLUMNS - set(frame.columns)))
-        raise ValueError(f"it has no column {missing}")
-    frame["start"] = pd.to_datetime(frame["window_start"], unit="ns", utc=True)
-    groups = {str(ticker): part for ticker, part in frame.groupby("ticker")}
-    if symbol is not None:
-        groups = {t: part for t, part in groups.items() if t == to_polygon_flat_file(symbol)}
-    return {
-        from_polygon_flat_file(ticker): _bars(part, part["start"], bar_seconds)
-        for ticker, part in groups.items()
-        if _is_symbol(ticker)
-    }
+    if bar_seconds != BAR_SECONDS:
+        raise ValueError(f"it holds bars of {BAR_SECONDS} s, the store's are {bar_seconds} s")
+    day = day_of(path.name) or date.min
+    rows = read_day(path, day, None if symbol is None else (symbol,)).rows
+    return {key: in_order(frame_of_rows([part])) for key, part in rows.items()}
 
 
 def _read_kraken_file(path: Path, bar_seconds: int, symbol: str | None) -> Frames:
@@ -168,6 +163,8 @@ def _ohlcvt(content: bytes, bar_seconds: int) -> pd.DataFrame:
 
 def _bars(frame: pd.DataFrame, starts: pd.Series, bar_seconds: int) -> pd.DataFrame:
     closes = pd.to_datetime(starts, utc=True) + pd.Timedelta(seconds=bar_seconds)
+    if closes.isna().any():
+        raise ValueError("a row has no time")
     names = [name for name in (*_VALUES, "transactions") if name in frame.columns]
     return bar_frame(pd.Index(closes), {name: frame[name].to_numpy() for name in names})
 
@@ -199,11 +196,3 @@ def _names_usd(name: str) -> bool:
 def _preference(name: str) -> int:
     """Return 0 for dollars, then the dollar coins in turn."""
     return _DOLLARS.index(quote_of(_symbol_named(Path(name))))
-
-
-def _is_symbol(ticker: str) -> bool:
-    try:
-        from_polygon_flat_file(ticker)
-    except UnknownSymbolError:
-        return False
-    return True

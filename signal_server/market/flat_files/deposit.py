@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from signal_server.core.clock import Clock
-from signal_server.market.coverage import Coverage, Interval, Source
+from signal_server.market.coverage import Interval, Source
 from signal_server.market.flat_files.day import DayBars, day_interval
 from signal_server.market.flat_files.landing import Landed, Landing
 from signal_server.market.flat_files.ledger import Ledger, ReadDay
 from signal_server.market.flat_files.plan import DayTask
 from signal_server.market.flat_files.published import Fetched
+from signal_server.market.plan import coverage_of
 from signal_server.market.store import BarStore
 
 
@@ -101,11 +102,6 @@ class Deposit:
 
         list(self._working.map(cover, by_symbol))
         self._ledger.note(read, now)
-
-
-def coverage_of(store: BarStore, symbol: str) -> Coverage:
-    """Return the record of what was fetched of a symbol."""
-    return Coverage(store.folder / symbol / "coverage.json")
 
 
 def _joined(days: Iterable[date]) -> Iterator[Interval]:

@@ -19,7 +19,7 @@ from signal_server.core.clock import Clock
 from signal_server.core.errors import FlatFileError, MarketDataError, NotEntitledError
 from signal_server.market.coverage import Source
 from signal_server.market.flat_files.day import read_day
-from signal_server.market.flat_files.deposit import DayRead, Deposit, Stored, coverage_of
+from signal_server.market.flat_files.deposit import DayRead, Deposit, Stored
 from signal_server.market.flat_files.landing import Landed
 from signal_server.market.flat_files.ledger import Ledger
 from signal_server.market.flat_files.plan import (
@@ -30,6 +30,7 @@ from signal_server.market.flat_files.plan import (
     tasks_of,
 )
 from signal_server.market.flat_files.published import Fetched, FlatFileSource, Published
+from signal_server.market.plan import coverage_of
 from signal_server.market.store import BarStore
 
 MOST_ROWS = 5_000_000
