@@ -26,7 +26,10 @@ THREADS = 2
 """Most of the reading and checking is done outside of the interpreter's lock."""
 FILE = click.Path(path_type=Path, dir_okay=False)
 symbols_option = click.option(
-    "--symbols", type=SymbolList(), help="Only these; all that are held by default."
+    "--symbols",
+    "--symbol",
+    type=SymbolList(),
+    help="Only these: BTC-USD,ETH-USD; all that are held by default.",
 )
 
 
@@ -49,7 +52,7 @@ def status(session: Session, symbols: Symbols, as_json: bool, plot: Path | None)
     from signal_server.cli.data_screen import condition_to_json, status_table
     from signal_server.cli.screen import make_console
 
-    store = _store(session)
+    store = open_store(session.settings)
     held, others = _held(store, symbols, session.settings.symbols)
     conditions = _conditions(store, held)
     if as_json:
@@ -82,7 +85,7 @@ def export(
     """
     from signal_server.cli.screen import progress_bars
 
-    store = _store(session)
+    store = open_store(session.settings)
     held, others = _held(store, symbols, ())
     _require(held, others)
     expected, written = sum(span[2] for span in map(store.span, held) if span), 0
@@ -110,7 +113,7 @@ def verify(session: Session, symbols: Symbols, refetch: bool) -> None:
     from signal_server.cli.data_mending import damaged_files, refetch_damaged
     from signal_server.core.errors import MarketDataError
 
-    store = _store(session)
+    store = open_store(session.settings)
     held, others = _held(store, symbols, ())
     _require(held, others)
     damaged = damaged_files(store, held)
@@ -139,7 +142,7 @@ def quarantine(session: Session, symbols: Symbols, limit: int, as_json: bool) ->
     from signal_server.cli.data_screen import quarantine_table, quarantine_to_json
     from signal_server.cli.screen import make_console
 
-    store = _store(session)
+    store = open_store(session.settings)
     held, _ = _held(store, symbols, ())
     frames = {symbol: store.quarantined(symbol) for symbol in held}
     total = sum(len(frame) for frame in frames.values())
@@ -150,12 +153,6 @@ def quarantine(session: Session, symbols: Symbols, limit: int, as_json: bool) ->
     else:
         make_console().print(quarantine_table(frames, limit))
         click.echo(f"{min(limit, total):,} of {total:,} shown")
-
-
-def _store(session: Session) -> BarStore:
-
-    settings = session.settings
-    return open_store(settings)
 
 
 def _held(
