@@ -17,6 +17,7 @@ from rich.table import Table
 from bench import (
     dataset,
     features,
+    history,
     quality,
     recovery,
     script_tick,
@@ -52,6 +53,7 @@ SUBJECTS: dict[str, Callable[[], list[Result]]] = {
     "features": features.measure,
     "store": store.measure,
     "quality": quality.measure,
+    "history": history.measure,
     "dataset": dataset.measure,
     "training": training.measure,
     "walkforward": walkforward.measure,

@@ -27,7 +27,8 @@ def bar_frame(
     index = pd.DatetimeIndex(pd.to_datetime(pd.Index(close_times), utc=True)).as_unit("us")
     frame = pd.DataFrame({name: np.nan for name in BAR_COLUMNS}, index=index.rename(INDEX_NAME))
     for name, values in columns.items():
-        frame[name] = np.asarray(list(values), dtype="float64")
+        given = values if isinstance(values, np.ndarray) else list(values)
+        frame[name] = np.asarray(given, dtype="float64")
     return in_order(frame)
 
 

@@ -5,10 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from signal_server.market.frames import bar_frame, empty_frame
@@ -106,7 +108,7 @@ def rows_of(content: Mapping[str, Any]) -> list[Row]:
     if content.get("resultsCount") and not content.get("results"):
         raise MalformedAnswerError("an answer announces results and carries none")
     rows = content.get("results") or []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list) or not set(map(type, rows)) <= {dict}:
         raise MalformedAnswerError("an answer's results are no list of objects")
     if len(rows) < content.get("resultsCount", 0) and not content.get("next_url"):
         raise MalformedAnswerError("an answer announces more results than it carries")
@@ -128,15 +130,21 @@ def frame_of_rows(rows: Sequence[Row], bar_seconds: int) -> pd.DataFrame:
     if not rows:
         return empty_frame()
     try:
-        starts = np.array([row["t"] for row in rows], dtype="int64")
-        columns = {
-            name: np.array([row.get(key) for row in rows], dtype="float64")
-            for name, key in _NAMES.items()
-        }
+        starts = np.fromiter(map(itemgetter("t"), rows), dtype="int64", count=len(rows))
+        values = _values(rows)
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise MalformedAnswerError("an answer has a bar that cannot be read") from error
     closes = pd.to_datetime(starts + 1000 * bar_seconds, unit="ms", utc=True)
-    return bar_frame(closes, columns)
+    return bar_frame(closes, dict(zip(_NAMES, values.T, strict=True)))
+
+
+def _values(rows: Sequence[Row]) -> npt.NDArray[np.float64]:
+    """Return what rows say, shape (rows, names); NaN for what one lacks."""
+    keys = tuple(_NAMES.values())
+    try:
+        return np.array(list(map(itemgetter(*keys), rows)), dtype="float64")
+    except LookupError:
+        return np.array([[row.get(key) for key in keys] for row in rows], dtype="float64")
 
 
 def days_of_rows(rows: Sequence[Row]) -> frozenset[date]:
