@@ -68,6 +68,11 @@ class FlatFileStandIn:
         await self._session.close()
         self._client.close()
 
+    @property
+    def published_days(self) -> tuple[date, ...]:
+        """The days that have a file."""
+        return tuple(sorted(self._texts))
+
     async def publish_bars(self, bars: Mapping[str, pd.DataFrame]) -> None:
         """Publish every day of the bars by symbol; columns as `flat_file` takes them."""
         for day, parts in days_of(bars).items():
