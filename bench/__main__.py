@@ -17,6 +17,7 @@ from rich.table import Table
 from bench import (
     dataset,
     features,
+    live,
     history,
     quality,
     recovery,
@@ -54,6 +55,7 @@ SUBJECTS: dict[str, Callable[[], list[Result]]] = {
     "store": store.measure,
     "quality": quality.measure,
     "history": history.measure,
+    "live": live.measure,
     "dataset": dataset.measure,
     "training": training.measure,
     "walkforward": walkforward.measure,

@@ -13,7 +13,7 @@ from signal_server.market.live_bar import LiveBar, agree
 from signal_server.market.quality import BarFlag
 from signal_server.market.spans import Span, Spans
 
-KEPT_BARS = 512
+KEPT_BARS = 256
 """So many bars are remembered at least, to know them again when they are sent again."""
 USUAL_BARS = 50
 """After so many bars without a gap, one that does not come is missed at once."""

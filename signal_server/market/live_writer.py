@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
@@ -80,15 +81,16 @@ class LiveWriter:
         self._store.close()
 
     def _run(self) -> None:
-        pause = threading.Event()
         try:
             while self._write_group(self._group()):
-                pause.wait(GROUP_S)
+                pass
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for bars
             self._error = error
 
     def _group(self) -> list[Job | Seen | None]:
         group = [self._jobs.get()]
+        # First whoever waits for these bars gets them: threads of Python take turns.
+        time.sleep(GROUP_S)
         while not self._jobs.empty():
             group.append(self._jobs.get())
         return group
