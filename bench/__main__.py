@@ -17,8 +17,8 @@ from rich.table import Table
 from bench import (
     dataset,
     features,
-    live,
     history,
+    live,
     quality,
     recovery,
     script_tick,
