@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,6 +200,7 @@ class _Process:
         watches: "dict[str, Coroutine[Any, Any, None]]",
         stop: asyncio.Event,
     ) -> None:
+        from signal_server.journal.pruning import Pruning
         from signal_server.market.live import LiveBars
         from signal_server.serving.engine import Bookkeeping
         from signal_server.serving.freshness import FreshnessWatch
@@ -218,6 +220,7 @@ class _Process:
             self._store,
             lambda: [*engine.metrics(), _connections(live.connections)],
             BOOKKEEPING_S,
+            Pruning(timedelta(days=settings.journal.keep_days), settings.bar_seconds),
         )
         watch = FreshnessWatch(engine.activity, limit_s, server.set_serving, utc_now)
         tasks = {

@@ -235,6 +235,15 @@ class RegistryConfig(Section):
     gates: GatesConfig = GatesConfig()
 
 
+class JournalConfig(Section):
+    """How many days of predictions and measurements the trade log keeps, against the newest.
+
+    Trades, and the outcomes that accuracy rests on, are kept for ever.
+    """
+
+    keep_days: Positive = 30
+
+
 class Settings(BaseSettings):
     """Everything in `conf/signal_server.yml`, plus the secrets of the environment."""
 
@@ -256,6 +265,7 @@ class Settings(BaseSettings):
     training: TrainingConfig
     backtest: BacktestConfig
     registry: RegistryConfig = RegistryConfig()
+    journal: JournalConfig = JournalConfig()
     profiles: dict[str, ProfileConfig]
     backfill_start: date | None = None
     bars_url: str | None = None
@@ -395,8 +405,18 @@ def _nested_names() -> list[str]:
         TrainingConfig,
         BacktestConfig,
         RegistryConfig,
+        JournalConfig,
     )
-    names = ("POLYGON", "FLAT_FILES", "KRAKEN", "SERVING", "TRAINING", "BACKTEST", "REGISTRY")
+    names = (
+        "POLYGON",
+        "FLAT_FILES",
+        "KRAKEN",
+        "SERVING",
+        "TRAINING",
+        "BACKTEST",
+        "REGISTRY",
+        "JOURNAL",
+    )
     return [
         f"{ENVIRONMENT_PREFIX}{name}__{key.upper()}"
         for name, section in zip(names, sections, strict=True)

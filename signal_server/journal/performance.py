@@ -1,6 +1,7 @@
 """Each UTC day in one row: trades, wins, PnL, fees, accuracy; made anew from the log itself.
 
-A position counts on the day of its last exit's last fill, a fee on the day of its order's.
+A position counts on the day of its last exit's last fill, a fee on the day of its order's. Of a day
+whose predictions have left the log the count of before stays.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,10 @@ _REFRESH = """
 INSERT OR REPLACE INTO daily_performance (date, trades, wins, pnl, fees, live_trades, live_wins,
     live_pnl, predictions, correct, accuracy, exact_pnl, exact_fees, exact_live_pnl)
 SELECT :date, t.trades, t.wins, CAST(t.pnl AS REAL), CAST(f.fees AS REAL), t.live_trades,
-    t.live_wins, CAST(t.live_pnl AS REAL), p.predictions, p.correct, p.accuracy,
+    t.live_wins, CAST(t.live_pnl AS REAL),
+    CASE WHEN before.predictions > p.predictions THEN before.predictions ELSE p.predictions END,
+    CASE WHEN before.predictions > p.predictions THEN before.correct ELSE p.correct END,
+    CASE WHEN before.predictions > p.predictions THEN before.accuracy ELSE p.accuracy END,
     t.pnl, f.fees, t.live_pnl
 FROM (
     SELECT count(*) AS trades, total(CAST(pnl AS REAL) > 0) AS wins,
@@ -37,7 +41,7 @@ FROM (
     SELECT count(*) AS predictions, total(correct) AS correct, avg(correct) AS accuracy
     FROM ml_predictions
     WHERE actual_move IS NOT NULL AND bar_close >= :start AND bar_close < :end
-) AS p
+) AS p LEFT JOIN daily_performance AS before ON before.date = :date
 """
 
 

@@ -192,6 +192,10 @@ CREATE INDEX shadows_without_outcome ON shadow_predictions (symbol, known_at)
 CREATE INDEX shadows_by_model ON shadow_predictions (model_id, model_version, bar_close);
 CREATE INDEX predictions_by_model ON ml_predictions (model_id, model_version, bar_close);
 """
+_TRADES_BY_PREDICTION = """
+CREATE INDEX trades_by_prediction ON hummingbot_trades (prediction_id)
+    WHERE prediction_id IS NOT NULL;
+"""
 _INEXACT = """
 SELECT t.id, e.payload FROM hummingbot_trades t JOIN trade_events e
     ON e.bot_id = t.bot_id AND e.order_id = t.order_id AND e.sequence = t.sequence
@@ -235,6 +239,11 @@ def add_shadows(db: "Database") -> None:
     _run(db, _SHADOWS)
 
 
+def index_trades(db: "Database") -> None:
+    """Let the trades of a prediction be found without reading all."""
+    _run(db, _TRADES_BY_PREDICTION)
+
+
 def _run(db: "Database", statements: str) -> None:
     # executescript would commit the migration's transaction, so statements run one by one.
     for statement in statements.split(";\n"):
@@ -247,3 +256,4 @@ MIGRATIONS()(add_control_and_exact_money)
 MIGRATIONS()(number_events_by_bot)
 MIGRATIONS()(add_barriers)
 MIGRATIONS()(add_shadows)
+MIGRATIONS()(index_trades)

@@ -16,6 +16,7 @@ from signal_server.journal.journal import Journal
 from signal_server.journal.outcomes import BarReader, fill_outcomes
 from signal_server.journal.performance import complete_days
 from signal_server.journal.predictions import Prediction, record_predictions, record_shadows
+from signal_server.journal.pruning import Pruning
 from signal_server.serving.history import LiveBar
 from signal_server.serving.hub import Hub
 from signal_server.serving.latency import Durations
@@ -190,9 +191,10 @@ class Bookkeeping:
     bars: BarReader
     metrics: Callable[[], list[Metric]]
     every_s: float
+    pruning: Pruning
 
     async def run(self) -> None:
-        """Fill in outcomes and store measurements for ever; its first round catches up."""
+        """Fill in outcomes, store measurements, prune, for ever; its first round catches up."""
         while True:
             try:
                 await self.once()
@@ -211,3 +213,4 @@ class Bookkeeping:
             record_metrics(journal, metrics)
             fill_outcomes(journal, self.bars)
             complete_days(journal)
+            self.pruning.run(journal)

@@ -9,6 +9,7 @@ import pytest
 
 from signal_server.core.clock import utc_now
 from signal_server.journal.journal import Journal
+from signal_server.journal.pruning import Pruning
 from signal_server.serving.engine import Bookkeeping, Engine
 from signal_server.serving.hub import Hub
 from signal_server.serving.lineup import Lineup
@@ -25,6 +26,8 @@ from tests.signal_server.serving.world import (
     read,
     stage,
 )
+
+PRUNING = Pruning(timedelta(days=30), 60)
 
 
 async def stream_of(*lives: Live) -> AsyncIterator[list[Live]]:
@@ -81,7 +84,7 @@ async def test_a_bar_of_a_hole_leaves_the_newest_signal_alone(world: World) -> N
 async def test_bookkeeping_stores_measurements_and_outcomes(world: World) -> None:
     await world.issue()
     later = bars(200, end=world.clock.now + timedelta(hours=3))
-    keeper = Bookkeeping(world.journal.path, Store(later), world.engine.metrics, 60.0)
+    keeper = Bookkeeping(world.journal.path, Store(later), world.engine.metrics, 60.0, PRUNING)
     await keeper.once()
     names = {row["name"] for row in world.journal.query("SELECT name FROM health_metrics")}
     assert {"bars", "signals", "bar_to_signal_median", "bar_to_signal_worst"} <= names
