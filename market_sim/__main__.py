@@ -33,6 +33,8 @@ def main() -> int:
     given = _parse()
     try:
         market = _market(given)
+        if given.flat_files and given.bar_seconds != 60:
+            raise HistoryError("flat files hold minutes; leave --flat-files or --bar-seconds out")
         if given.ready_file is not None and not given.ready_file.parent.is_dir():
             raise HistoryError(f"{given.ready_file.parent} is no folder; make it first")
     except HistoryError as error:
@@ -60,6 +62,7 @@ async def _serve(market: SimMarket, given: argparse.Namespace) -> None:
         kraken=account,
         polygon_faults=tuple(given.polygon_fault),
         kraken_faults=tuple(given.kraken_fault),
+        flat_files=given.flat_files,
     )
     async with running(market, settings) as stand_ins:
         description = json.dumps(stand_ins.describe(), indent=1)
@@ -109,6 +112,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--polygon-key", default="demo-key")
     parser.add_argument("--calls-per-minute", type=_count, default=0, help="0: no limit")
     parser.add_argument("--polygon-fault", type=_fault, action="append", default=[], help=_FAULT)
+    parser.add_argument("--flat-files", action="store_true", help="over S3, for minute bars")
     parser.add_argument("--kraken-key", default=TEST_KEY)
     parser.add_argument("--kraken-secret", default=TEST_SECRET)
     parser.add_argument("--kraken-balances", type=_balances, default={"ZUSD": Decimal(10_000)})

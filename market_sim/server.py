@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from market_sim.clock import Clock, utc_now
 from market_sim.fault_routes import switch_on
@@ -16,13 +16,16 @@ from market_sim.polygon_control import PolygonControl
 from market_sim.polygon_server import PolygonStandIn, serving
 from market_sim.polygon_ws import PolygonStream
 
+if TYPE_CHECKING:
+    from market_sim.flat_files import FlatFileStandIn
+
 
 @dataclass(frozen=True, slots=True)
 class SimSettings:
     """Keys of the accounts at the stand-ins; `calls_per_minute` 0 is an unlimited plan.
 
     `polygon_faults` and `kraken_faults` are on from the start, as `fault_routes.switch_on` takes
-    them.
+    them. With `flat_files` the days that are over are served as flat files, too.
     """
 
     polygon_key: str
@@ -30,6 +33,7 @@ class SimSettings:
     kraken: KrakenSettings = field(default_factory=KrakenSettings)
     polygon_faults: tuple[Mapping[str, Any], ...] = ()
     kraken_faults: tuple[Mapping[str, Any], ...] = ()
+    flat_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class StandIns:
     kraken: KrakenStandIn
     kraken_addresses: KrakenAddresses
     kraken_control: str
+    flat_files: "FlatFileStandIn | None" = None
 
     @property
     def market(self) -> SimMarket:
@@ -68,6 +73,7 @@ class StandIns:
             "polygon_rest": self.polygon_rest,
             "polygon_feed": self.polygon_feed,
             "polygon_control": self.polygon_control,
+            "flat_files": self.flat_files.url if self.flat_files else None,
             "kraken_rest": self.kraken_addresses.rest_url,
             "kraken_ws": self.kraken_addresses.ws_url,
             "kraken_ws_auth": self.kraken_addresses.ws_auth_url,
@@ -88,6 +94,7 @@ async def running(
         serving(market, key, calls_per_minute=calls, clock=clock) as polygon,
         _publishing(polygon.stream),
         _controlled(PolygonControl(polygon.faults), host) as polygon_control,
+        _flat_files(market, settings, polygon.faults, clock) as flat_files,
     ):
         kraken = KrakenStandIn(market, settings.kraken, clock)
         for switch, faults in (
@@ -99,9 +106,32 @@ async def running(
         addresses = await kraken.start()
         try:
             async with _controlled(KrakenControl(kraken), host) as kraken_control:
-                yield StandIns(polygon, polygon_control, kraken, addresses, kraken_control)
+                yield StandIns(
+                    polygon, polygon_control, kraken, addresses, kraken_control, flat_files
+                )
         finally:
             await kraken.stop()
+
+
+@asynccontextmanager
+async def _flat_files(
+    market: SimMarket, settings: SimSettings, faults: FaultSwitch, clock: Clock
+) -> AsyncIterator["FlatFileStandIn | None"]:
+    if not settings.flat_files:
+        yield None
+        return
+    # Here, because moto takes more than a second to import.
+    from market_sim.flat_file_days import flat_file, published_days
+    from market_sim.flat_files import FlatFileStandIn
+
+    stand_in = FlatFileStandIn(faults)
+    await stand_in.start()
+    try:
+        for day, bars in published_days(market, clock()).items():
+            await stand_in.publish(day, flat_file(bars))
+        yield stand_in
+    finally:
+        await stand_in.stop()
 
 
 @asynccontextmanager
