@@ -17,6 +17,7 @@ from rich.table import Table
 from bench import (
     dataset,
     features,
+    flat_files,
     history,
     live,
     quality,
@@ -53,6 +54,7 @@ def _latency() -> list[Result]:
 SUBJECTS: dict[str, Callable[[], list[Result]]] = {
     "features": features.measure,
     "store": store.measure,
+    "flat_files": flat_files.measure,
     "quality": quality.measure,
     "history": history.measure,
     "live": live.measure,
