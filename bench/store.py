@@ -1,9 +1,15 @@
-"""The bar store against plain Parquet files of the same bars."""
+"""The bar store against plain Parquet files of the same bars, by pyarrow and by polars."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
 
 import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bench.bars import minute_bars
 from bench.result import Result, interleaved_ms
@@ -12,46 +18,107 @@ from signal_server.market.frames import bars_of
 from signal_server.market.store import BarStore
 
 BARS = 260_000
+SYMBOLS = 100
+COLUMNS = ["open", "high", "low", "close", "volume"]
 
 
 def measure() -> list[Result]:
-    """Return write, read, size and append figures."""
+    """Return size, write, read, scan and append figures."""
     bars, data = minute_bars(BARS)
-    bars = bars[list(BAR_COLUMNS)]
-    with TemporaryDirectory() as folder:
-        return _measure(bars, data, Path(folder))
+    bars = bars[list(BAR_COLUMNS)].assign(transactions=float("nan"))
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        store = BarStore(folder / "bars", 60)
+        store.write("BTC-USD", bars)
+        return [
+            *_writing(bars, data, folder),
+            *_reading(store, bars, data, folder),
+            *_scanning(store, f"{SYMBOLS} times {data}"),
+            Result("live_append", *_append_ms(store, bars_of("BTC-USD", bars.tail(1))[0], folder)),
+        ]
 
 
-def _measure(bars: pd.DataFrame, data: str, folder: Path) -> list[Result]:
-    plain = folder / "plain.parquet"
+def _writing(bars: pd.DataFrame, data: str, folder: Path) -> list[Result]:
     numbers = iter(range(100))
 
     def write() -> None:
         BarStore(folder / str(next(numbers)), 60).write("BTC-USD", bars)
 
-    written = interleaved_ms(write, lambda: bars.to_parquet(plain, compression="zstd"), 3)
-    store = BarStore(folder / "0", 60)
-    read = interleaved_ms(lambda: store.read("BTC-USD"), lambda: pd.read_parquet(plain), 7)
-    size = sum(path.stat().st_size for path in store.folder.rglob("*.parquet"))
-    (bar,) = bars_of("BTC-USD", bars.tail(1))
-    appended = _append_ms(store, bar, folder)
-    peer = "one Parquet file, pandas"
+    plain = folder / "written.parquet"
+    ours, other = interleaved_ms(write, lambda: _write_plain(bars, plain), 5)
+    peer = "the same months, pyarrow zstd, one thread, synced"
+    return [Result("store_write", round(ours, 1), "ms", round(other, 1), peer, data)]
+
+
+def _write_plain(bars: pd.DataFrame, path: Path) -> None:
+    """Write as many files, as durably, with the library's own encodings."""
+    for _, part in bars.groupby(pd.DatetimeIndex(bars.index).month):
+        pq.write_table(pa.Table.from_pandas(part), path, compression="zstd")
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _reading(store: BarStore, bars: pd.DataFrame, data: str, folder: Path) -> list[Result]:
+    plain, by_polars = folder / "plain", folder / "polars"
+    for place in (plain, by_polars):
+        place.mkdir()
+    for month, part in bars.groupby(pd.DatetimeIndex(bars.index).strftime("%Y-%m")):
+        part.to_parquet(plain / f"{month}.parquet", compression="zstd")
+        pl.from_pandas(part.reset_index()).write_parquet(by_polars / f"{month}.parquet")
+    read = lambda: store.read("BTC-USD")  # noqa: E731 - timed twice
+    pandas_ms = interleaved_ms(read, lambda: pd.read_parquet(plain), 15)
+    polars_ms = interleaved_ms(read, lambda: pl.read_parquet(by_polars / "*.parquet"), 15)
+    size = store.size("BTC-USD") / len(bars)
     return [
-        Result("store_write", round(written[0], 1), "ms", round(written[1], 1), peer, data),
-        Result("store_read", round(read[0], 1), "ms", round(read[1], 1), peer, data),
+        _figure("store_read", pandas_ms, "the same months, pandas", data),
+        _figure("store_read_polars", polars_ms, "the same months, polars, no frame", data),
         Result(
             "store_size",
-            round(size / len(bars), 1),
+            round(size, 1),
             "bytes a bar",
-            round(plain.stat().st_size / len(bars), 1),
-            peer,
+            round(_bytes(by_polars) / len(bars), 1),
+            f"polars zstd; pandas zstd {_bytes(plain) / len(bars):.1f}",
             data,
         ),
-        Result("live_append", *appended, "one bar"),
     ]
 
 
-def _append_ms(store: BarStore, bar: Bar, folder: Path) -> tuple[float, str, float, str]:
+def _scanning(store: BarStore, data: str) -> list[Result]:
+    """Read the bars of many symbols as anyone would, and through the store."""
+    for number in range(1, SYMBOLS):
+        copytree(store.folder / "BTC-USD", store.folder / f"COIN{number}-USD")
+    pattern = store.folder / "*" / "*.parquet"
+    means = pl.col(COLUMNS).mean()
+    everything = lambda: pl.scan_parquet(pattern).select(means).collect()  # noqa: E731
+    closes = lambda: pl.scan_parquet(pattern).select(pl.col("close").mean()).collect()  # noqa: E731
+    return [
+        _figure("scan_26m_bars", interleaved_ms(everything, closes, 3), "one column", data),
+        _figure(
+            "store_read_26m_bars",
+            interleaved_ms(_by_store(store), everything, 3),
+            "polars, means of five columns",
+            data,
+        ),
+    ]
+
+
+def _by_store(store: BarStore) -> Callable[[], None]:
+    def read() -> None:
+        for symbol in store.symbols():
+            store.read(symbol)
+
+    return read
+
+
+def _figure(name: str, taken: tuple[float, float], peer: str, data: str) -> Result:
+    return Result(name, round(taken[0], 1), "ms", round(taken[1], 1), peer, data)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _append_ms(store: BarStore, bar: Bar, folder: Path) -> tuple[float, str, float, str, str]:
     line = b"x" * 120
 
     def bare() -> None:
@@ -59,4 +126,5 @@ def _append_ms(store: BarStore, bar: Bar, folder: Path) -> tuple[float, str, flo
             file.write(line)
 
     ours, other = interleaved_ms(lambda: store.append(bar), bare, 200)
-    return round(ours, 4), "ms", round(other, 4), "bare append of as many bytes"
+    peer = "bare append of as many bytes"
+    return round(ours, 4), "ms", round(other, 4), peer, "one bar"

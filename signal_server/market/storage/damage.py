@@ -1,16 +1,19 @@
 """Which files of a symbol cannot be trusted: each is read wholly and every row looked at."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from signal_server.core.domain import PRICE_COLUMNS
 from signal_server.core.errors import MarketDataError
 from signal_server.market.frames import valid_rows
+from signal_server.market.storage.parquet import Columns
 
+_PRICES = frozenset(PRICE_COLUMNS)
 MONTH = re.compile(r"\d{4}-\d{2}")
 
 
@@ -61,16 +64,18 @@ def found_fault(read: Callable[[], pd.DataFrame], check: Callable[[pd.DataFrame]
         return f"it cannot be read ({error.__cause__ or error})"
 
 
-def implausible(frame: pd.DataFrame, columns: Sequence[str]) -> str:
-    """Say, as quickly as possible, if what was read cannot be bars; for every read."""
-    if not pd.DatetimeIndex(frame.index).is_monotonic_increasing or not frame.index.is_unique:
-        return "its bars are not in order, once each"
-    wrong = np.zeros(len(frame), dtype=bool)
-    high, low = (frame[name].to_numpy() if name in columns else None for name in ("high", "low"))
-    for name in ("open", "high", "low", "close"):
-        if name in columns:
-            price = frame[name].to_numpy()
-            wrong |= ~(price > 0) | ~(price < np.inf)
-            if high is not None and low is not None:
-                wrong |= (price > high) | (price < low)
-    return f"{int(wrong.sum())} of its rows are no bars" if wrong.any() else ""
+def refuse_implausible(part: Columns, month: str) -> None:
+    """Raise `ValueError` if what was read of a month cannot be bars; quick, for every read."""
+    if not (np.diff(part.times) > 0).all():
+        raise ValueError("its bars are not in order, once each")
+    first, last = part.times[[0, -1]].view("M8[us]").astype("M8[M]")
+    if not first == last == np.datetime64(month, "M"):
+        raise ValueError("some of its rows belong to another month")
+    values = part.numbers
+    fine = all(bool(((values[n] > 0) & (values[n] < np.inf)).all()) for n in _PRICES & {*values})
+    if fine and {*values} >= _PRICES:
+        opened, close = values["open"], values["close"]
+        fine = bool((values["high"] >= np.maximum(opened, close)).all())
+        fine = fine and bool((values["low"] <= np.minimum(opened, close)).all())
+    if not fine:
+        raise ValueError("some of its rows are no bars")

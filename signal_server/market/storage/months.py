@@ -13,18 +13,20 @@ import pyarrow as pa
 from signal_server.core.domain import BAR_COLUMNS
 from signal_server.core.errors import MarketDataError
 from signal_server.market.frames import empty_frame
-from signal_server.market.storage.damage import MONTH, implausible
+from signal_server.market.storage.damage import MONTH, refuse_implausible
 from signal_server.market.storage.files import Files
 from signal_server.market.storage.parquet import (
     DAMAGE,
     QUARANTINE_COLUMNS,
     REVISION_COLUMNS,
     SEEN,
+    Block,
     closes_of,
+    columns_of,
     decode,
     encode,
-    frame_of_tables,
     mixed_frame,
+    rows_of,
 )
 
 DAMAGED = "damaged"
@@ -65,11 +67,21 @@ class MonthFiles:
             return empty_frame().loc[:, list(columns)]
         paths = [path_of(symbol, Kind.BARS, month) for month in months]
         with _readers(len(paths)) as readers:
-            frames = list(readers(lambda path: self._table(path, columns), paths))
-        frame = frame_of_tables(frames, columns)
-        if implausible(frame, columns):
-            self._find_implausible(symbol, months, columns)
-        return frame
+            contents = list(readers(self._read, paths))
+            rows = [self._checked(*one, rows_of) for one in zip(paths, contents, strict=True)]
+            block = Block(rows, columns)
+
+            def put(number: int) -> None:
+                def unpack(content: pa.Buffer) -> None:
+                    part = columns_of(decode(content, columns), columns)
+                    refuse_implausible(part, months[number])
+                    block.put(number, part)
+
+                self._checked(paths[number], contents[number], unpack)
+
+            # Unpacked straight into their places: what is freed at once is used again at once.
+            list(readers(put, range(len(paths))))
+        return block.frame()
 
     def revisions(self, symbol: str, months: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the revisions of these or all months, with `seen_at`, NaT where unknown."""
@@ -100,7 +112,8 @@ class MonthFiles:
 
     def edges(self, symbol: str, month: str) -> tuple[pd.Timestamp, pd.Timestamp, int]:
         """Return first close, last close and number of bars of a month, without its bars."""
-        return self._checked(path_of(symbol, Kind.BARS, month), closes_of)
+        path = path_of(symbol, Kind.BARS, month)
+        return self._checked(path, self._read(path), closes_of)
 
     def sizes(self, symbol: str) -> int:
         """Return the bytes of all of a symbol's files."""
@@ -126,26 +139,22 @@ class MonthFiles:
         self._files.move(path, target)
         return self._files.place(target)
 
-    def _table(self, path: str, columns: Sequence[str]) -> pa.Table:
-        return self._checked(path, lambda file: decode(file, columns))
-
     def mixed(self, path: str, columns: Sequence[str]) -> pd.DataFrame:
         """Return a file of numbers, texts and times."""
-        return self._checked(path, lambda file: mixed_frame(decode(file, columns)))
+        content = self._read(path)
+        return self._checked(path, content, lambda whole: mixed_frame(decode(whole, columns)))
 
-    def _checked[T](self, path: str, read: Callable[[pa.Buffer], T]) -> T:
+    def _read(self, path: str) -> pa.Buffer:
         try:
-            return read(self._files.read(path))
+            return self._files.read(path)
         except DAMAGE as error:
             raise self._damaged(path) from error
 
-    def _find_implausible(self, symbol: str, months: Sequence[str], columns: Sequence[str]) -> None:
-        for month in months:
-            path = path_of(symbol, Kind.BARS, month)
-            fault = implausible(frame_of_tables([self._table(path, columns)], columns), columns)
-            if fault:
-                raise self._damaged(path) from ValueError(fault)
-        raise MarketDataError(f"{symbol}: files hold bars of other months; verify them")
+    def _checked[T](self, path: str, content: pa.Buffer, read: Callable[[pa.Buffer], T]) -> T:
+        try:
+            return read(content)
+        except DAMAGE as error:
+            raise self._damaged(path) from error
 
     def _damaged(self, path: str) -> MarketDataError:
         return MarketDataError(

@@ -7,7 +7,8 @@ its pages alone; a checksum in the footer covers every byte of the file, the foo
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from signal_server.core.domain import BAR_COLUMNS
+from signal_server.core.domain import BAR_COLUMNS, PRICE_COLUMNS
 from signal_server.market.frames import INDEX_NAME
 
 SEEN = "seen_at"
@@ -29,18 +30,28 @@ _ZSTD_LEVEL = 3
 _SUM_KEY, _MARK = b"checksum", b"crc32 of this file with zeros here:"
 _NO_SUM = b"00000000"
 _LONGEST_FOOTER = 65_536
+_SURE = (INDEX_NAME, *PRICE_COLUMNS, "volume")
 _TEXT = ("reason", "source")
 _TIME = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The closes of some rows, in microseconds UTC, and numbers beside them."""
+
+    times: npt.NDArray[np.int64]
+    numbers: Mapping[str, npt.NDArray[np.float64]]
 
 
 def encode(frame: pd.DataFrame) -> pa.Buffer:
     """Return a Parquet file of a frame whose index is `close_time`."""
     table = pa.Table.from_pandas(frame)
-    table = table.replace_schema_metadata({**table.schema.metadata, _SUM_KEY: _MARK + _NO_SUM})
     names = [INDEX_NAME, *frame.columns]
+    metadata = {**table.schema.metadata, _SUM_KEY: _MARK + _NO_SUM}
+    schema = pa.schema([_field(table, name) for name in names], metadata)
     sink = pa.BufferOutputStream()
     pq.write_table(
-        table.select(names),
+        table.select(names).cast(schema),
         sink,
         compression="zstd",
         compression_level=_ZSTD_LEVEL,
@@ -87,18 +98,41 @@ def closes_of(content: pa.Buffer) -> tuple[pd.Timestamp, pd.Timestamp, int]:
     return pd.Timestamp(first), pd.Timestamp(last), metadata.num_rows
 
 
-def frame_of_tables(tables: Sequence[pa.Table], columns: Sequence[str]) -> pd.DataFrame:
-    """Return the numbers of tables that follow each other as one frame, copied once."""
-    rows = sum(table.num_rows for table in tables)
-    times, values = np.empty(rows, dtype="int64"), np.empty((len(columns), rows))
-    at = 0
-    for table in tables:
-        here = slice(at, at + table.num_rows)
-        times[here] = _microseconds(table)
-        for number, name in enumerate(columns):
-            values[number, here] = table[name].to_numpy()
-        at = here.stop
-    return pd.DataFrame(values.T, index=_index(times), columns=pd.Index(columns), copy=False)
+def columns_of(table: pa.Table, names: Sequence[str]) -> Columns:
+    """Return the numbers of a table, missing ones as NaN."""
+    # Earlier files may hold other units of time.
+    times = table[INDEX_NAME].cast(_TIME).cast(pa.int64()).to_numpy()
+    return Columns(times, {name: table[name].to_numpy() for name in names})
+
+
+def rows_of(content: pa.Buffer) -> int:
+    """Return how many rows a file says it has."""
+    with pq.ParquetFile(pa.BufferReader(content)) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+class Block:
+    """Room for parts that follow each other, which are put in place in any order."""
+
+    def __init__(self, rows: Sequence[int], names: Sequence[str]) -> None:
+        self._names = names
+        self._ends = [0, *np.cumsum(rows)]
+        self._times = np.empty(self._ends[-1], dtype="int64")
+        self._numbers = np.empty((len(names), self._ends[-1]))
+
+    def put(self, number: int, part: Columns) -> None:
+        """Put a part in its place; raise `ValueError` if it has other rows than foretold."""
+        here = slice(self._ends[number], self._ends[number + 1])
+        if len(part.times) != here.stop - here.start:
+            raise ValueError("holds other rows than its footer says")
+        self._times[here] = part.times
+        for row, name in enumerate(self._names):
+            self._numbers[row, here] = part.numbers[name]
+
+    def frame(self) -> pd.DataFrame:
+        """Return all as a frame, without another copy."""
+        index, columns = _index(self._times), pd.Index(self._names)
+        return pd.DataFrame(self._numbers.T, index=index, columns=columns, copy=False)
 
 
 def mixed_frame(table: pa.Table) -> pd.DataFrame:
@@ -139,14 +173,14 @@ def _check_types(table: pa.Table) -> None:
             raise TypeError(f"holds {field.type} as {field.name}")
 
 
-def _microseconds(table: pa.Table) -> npt.NDArray[np.int64]:
-    # Earlier files may hold other units.
-    times = table[INDEX_NAME].cast(_TIME).cast(pa.int64()).to_numpy()
-    return np.asarray(times, dtype="int64")
-
-
 def _index(times: npt.NDArray[np.int64]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(times.view("M8[us]"), name=INDEX_NAME).tz_localize("UTC")
+
+
+def _field(table: pa.Table, name: str) -> pa.Field:
+    """Return a column's type; what no bar lacks is required, which is read sooner."""
+    sure = name in _SURE and not table[name].null_count
+    return table.schema.field(name).with_nullable(not sure)
 
 
 def _encoding(name: str) -> str:

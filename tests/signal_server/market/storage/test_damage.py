@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 from signal_server.core.errors import MarketDataError
 from signal_server.market.coverage import Coverage, Source
 from signal_server.market.frames import frame_of
-from signal_server.market.storage.parquet import DAMAGE, decode, encode, frame_of_tables
+from signal_server.market.storage.parquet import (
+    DAMAGE,
+    Block,
+    columns_of,
+    decode,
+    encode,
+)
 from signal_server.market.store import BarStore
 from tests.signal_server.market.storage.bars import START, SYMBOL, after, bar, frame
 
 BARS = frame_of([bar(m, 10.0 + m / 7, transactions=float(m)) for m in range(10)])
+NAMES = tuple(BARS.columns)
 CONTENT = encode(BARS).to_pybytes()
 
 
@@ -116,11 +123,12 @@ def test_no_byte_can_change_a_price_unnoticed(place: int, value: int) -> None:
     content = bytearray(CONTENT)
     content[place] = value
     try:
-        table = decode(pa.py_buffer(bytes(content)), tuple(BARS.columns))
-        found = frame_of_tables([table], tuple(BARS.columns))
+        table = decode(pa.py_buffer(bytes(content)), NAMES)
+        block = Block([len(table)], NAMES)
+        block.put(0, columns_of(table, NAMES))
     except DAMAGE:
         return
-    pd.testing.assert_frame_equal(found, BARS)
+    pd.testing.assert_frame_equal(block.frame(), BARS)
 
 
 def test_a_file_of_an_earlier_version_is_checked_by_its_pages(store: BarStore) -> None:
