@@ -9,7 +9,8 @@ import pandas as pd
 from rich.table import Table
 
 from signal_server.cli.screen import priced
-from signal_server.market.condition import Condition, Gap
+from signal_server.market.condition import Condition
+from signal_server.market.survey import Gap
 
 _UNITS = ("B", "kB", "MB", "GB")
 

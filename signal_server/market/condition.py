@@ -1,31 +1,17 @@
 """The condition of what is held of a symbol: what there is, what is missing and what is odd."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from datetime import UTC, datetime, timedelta
 
 from signal_server.core.clock import Clock
 from signal_server.core.errors import MarketDataError
-from signal_server.market.absence import Absences, CoveredBars, absences
+from signal_server.market.absence import CoveredBars
 from signal_server.market.coverage import Coverage, Interval
-from signal_server.market.quality import BarFlag, check_frame
-from signal_server.market.quality.shape import Times, times_of
-from signal_server.market.quality.vocabulary import bit_of
+from signal_server.market.quality.shape import times_of
 from signal_server.market.store import BarStore
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A stretch of which `missing` bars were never asked for, between two bars' closes."""
-
-    after: datetime
-    before: datetime
-    missing: int
+from signal_server.market.survey import Gap, Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +47,15 @@ class Condition:
 
 
 def condition_of(store: BarStore, symbol: str, clock: Clock) -> Condition:
-    """Read all that is held of a symbol. A damaged file is a `problem`, and no error."""
+    """Read all that is held of a symbol, a month at a time.
+
+    A damaged file is a `problem`, and no error.
+    """
+    size = store.size(symbol)
     try:
-        frame, quarantined = store.read(symbol), store.quarantined(symbol)
-        revisions = len(store.revisions(symbol))
+        return _read(store, Condition(symbol, bytes=size), clock())
     except MarketDataError as error:
-        return Condition(symbol, bytes=store.size(symbol), problem=str(error))
-    counts = dict(Counter(str(reason) for reason in quarantined["reason"]))
-    kept = Condition(symbol, revisions=revisions, quarantined=counts, bytes=store.size(symbol))
-    if frame.empty:
-        return kept
-    return _with_bars(kept, frame, times_of(quarantined), store, clock())
+        return Condition(symbol, bytes=size, problem=str(error))
 
 
 def covered_of(store: BarStore, symbol: str, period: Interval) -> CoveredBars:
@@ -80,50 +64,37 @@ def covered_of(store: BarStore, symbol: str, period: Interval) -> CoveredBars:
     return CoveredBars(coverage.covered(period), store.bar_seconds * 1_000_000)
 
 
-def _with_bars(
-    kept: Condition, frame: pd.DataFrame, quarantined: Times, store: BarStore, now: datetime
-) -> Condition:
-    first, last = frame.index[0].to_pydatetime(), frame.index[-1].to_pydatetime()
-    bar_us, times = store.bar_seconds * 1_000_000, times_of(frame)
-    covered = covered_of(store, kept.symbol, (first, last))
-    found = absences(times, covered, bar_us)
-    held_back = _held_back(quarantined, times, covered, bar_us)
-    checked = check_frame(frame, store.bar_seconds, now=now)
+def _read(store: BarStore, known: Condition, now: datetime) -> Condition:
+    symbol, quarantined = known.symbol, store.quarantined(known.symbol)
+    reasons = dict(Counter(str(reason) for reason in quarantined["reason"]))
+    known = replace(known, quarantined=reasons, revisions=len(store.revisions(symbol)))
+    first, last = store.first_close(symbol), store.last_close(symbol)
+    if first is None or last is None:
+        return known
+    covered = covered_of(store, symbol, (first, last))
+    survey = Survey(covered, times_of(quarantined), store.bar_seconds, now)
+    for start, end in _months(first, last):
+        survey.take(store.read(symbol, start, end))
     return replace(
-        kept,
+        known,
         first=first,
         last=last,
-        bars=len(frame),
-        quiet=int(found.quiet.sum()) - held_back,
-        held_back=held_back,
-        missing=int(found.missing.sum()),
-        gaps=int((found.missing > 0).sum()),
-        longest=_longest(found),
-        flagged=_flag_counts(checked.flags),
-        doubtful=len(checked.refused),
+        bars=survey.bars,
+        quiet=survey.quiet,
+        held_back=survey.held_back,
+        missing=survey.missing,
+        gaps=survey.gaps,
+        longest=survey.longest,
+        flagged=dict(survey.flagged),
+        doubtful=survey.doubtful,
     )
 
 
-def _held_back(quarantined: Times, times: Times, covered: CoveredBars, bar_us: int) -> int:
-    """Count the covered bar lengths whose only bars are quarantined."""
-    inside = (quarantined > times[0]) & (quarantined < times[-1]) & (quarantined % bar_us == 0)
-    closes = np.unique(quarantined[inside])
-    alone = closes[times[np.searchsorted(times, closes)] != closes]
-    return int((covered.until(alone) - covered.until(alone - bar_us)).sum())
-
-
-def _longest(found: Absences) -> Gap | None:
-    if not found.missing.any():
-        return None
-    row = int(found.missing.argmax())
-    after, before = (_moment(int(times[row])) for times in (found.after, found.before))
-    return Gap(after, before, int(found.missing[row]))
-
-
-def _moment(time_us: int) -> datetime:
-    return pd.Timestamp(time_us, unit="us", tz="UTC").to_pydatetime()
-
-
-def _flag_counts(masks: NDArray[np.uint8]) -> dict[str, int]:
-    counts = {flag.value: int(((masks & bit_of(flag)) != 0).sum()) for flag in BarFlag}
-    return {name: count for name, count in counts.items() if count}
+def _months(first: datetime, last: datetime) -> Iterator[Interval]:
+    """Give the months from one close to another, each of which holds the closes of a file."""
+    instant = timedelta(microseconds=1)
+    start = datetime(first.year, first.month, 1, tzinfo=UTC)
+    while start <= last:
+        following = (start + timedelta(days=32)).replace(day=1)
+        yield start - instant, following - instant
+        start = following
