@@ -59,12 +59,14 @@ class LiveIntake:
         for symbol, frame in stored.items():
             self.checker.prime(symbol, frame)
         self._bar_seconds = bar_seconds
+        self._length = timedelta(seconds=bar_seconds)
         self._early = timedelta(seconds=min(EARLY_S, bar_seconds / 4))
         self._pairs = {to_polygon_stream(symbol): symbol for symbol in stored}
         self._poll_every_s = max(patience.poll_s, float(bar_seconds))
         self._poll_at_s: float | None = None
         self._urgent_at_s = float("-inf")
         self._strange = 0
+        self._in_frame: dict[str, int] = {}
         self._fetched = {symbol: Spans() for symbol in stored}
 
     def frame(self, text: str | bytes, at: datetime, now_s: float) -> None:
@@ -74,6 +76,7 @@ class LiveIntake:
         except UnreadableFrameError as error:
             self._unreadable_frame(str(error), at)
             return
+        self._in_frame.clear()
         for event in events:
             meaning = event_of(event, self._bar_seconds)
             if isinstance(meaning, Bar):
@@ -128,13 +131,17 @@ class LiveIntake:
         if symbol is None:
             return
         self._strange = 0
-        early = bar.close_time > at + self._early
-        verdict = BarFault.FUTURE if early else self.checker.check(bar, at)
         number = number_of(bar.close_time, self._bar_seconds)
+        early = self._is_early(symbol, bar, number, at)
+        verdict = BarFault.FUTURE if early else self.checker.check(bar, at)
         if isinstance(verdict, BarFault):
             self.quarantined.append((bar, verdict))
             logger.warning("%s: a bar is quarantined as %s: %.200r", symbol, verdict, bar)
-            self._suspect(symbol, number, at)
+            if early:
+                # The true one comes when it is over, by the stream or else by REST.
+                self.orders[symbol].doubt(self._just_now(at))
+            else:
+                self._suspect(symbol, number, at)
             return
         self._begin(symbol, number - 1)
         silent = self.trust.advance(number)
@@ -143,6 +150,16 @@ class LiveIntake:
         order = self.orders[symbol]
         order.follow(number)
         order.take(number, LiveBar(bar, at, False, verdict), now_s, self.passed)
+
+    def _is_early(self, symbol: str, bar: Bar, number: int, at: datetime) -> bool:
+        """Tell whether a bar may not be over.
+
+        So may one be that comes with the bar before it, if a busy computer took it late.
+        """
+        follows = self._in_frame.get(symbol) == number - 1
+        self._in_frame[symbol] = number
+        latest = at - self._length if follows else at + self._early
+        return bar.close_time > latest
 
     def _begin(self, symbol: str, now: int) -> None:
         self.orders[symbol].begin(now + 1)

@@ -198,6 +198,7 @@ class SymbolOrder:
         return replace(live, flags=(*live.flags, BarFlag.HOLE))
 
     def _open(self, spans: Spans, span: Span) -> None:
+        span = (max(span[0], self._first - 1), span[1])
         spans.add(span)
         for number in self._seen:
             if span[0] < number <= span[1]:
