@@ -207,7 +207,7 @@ class BarStore:
             frame = frame.assign(**{SEEN: pd.Timestamp(self._clock())})
         frame = frame.loc[:, list(QUARANTINE_COLUMNS)].astype({SEEN: "datetime64[us, UTC]"})
         with self._writing(symbol):
-            for month, part in by_month(frame):
+            for month, part in by_month(frame.sort_index(kind="stable")):
                 there = month in self._months.months(symbol, Kind.QUARANTINE)
                 held = self._months.quarantined(symbol, [month] if there else [])
                 both = once(pd.concat([held, part]) if there else part, QUARANTINE_COLUMNS[:-1])

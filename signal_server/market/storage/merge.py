@@ -27,13 +27,15 @@ def merge(held: pd.DataFrame, revisions: pd.DataFrame, came: pd.DataFrame) -> Me
     `came` has the bar columns and `seen_at`. A value that was missing is filled in; one that
     differs from the latest known is a revision.
     """
+    if held.empty:
+        return Merged(came.loc[:, list(BAR_COLUMNS)], came.iloc[:0], len(came), changed=True)
     known = np.asarray(came.index.isin(held.index))
     again, new = came[known], came.loc[~known, list(BAR_COLUMNS)]
     revised = differing(latest(held, revisions), again)
     bars = held.fillna(again.reindex(held.index)) if known.any() else held
     changed = len(new) > 0 or (bool(known.any()) and not bars.equals(held))
     if len(new):
-        bars = in_order(pd.concat([bars, new])) if len(bars) else new
+        bars = in_order(pd.concat([bars, new]))
     return Merged(bars, revised, len(new), changed)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -40,10 +41,12 @@ def joined(stored: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_month(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield each month, like 2025-06, and its rows, in order."""
+    """Yield each month, like 2025-06, and its rows, of a frame in order."""
     months = months_of(pd.DatetimeIndex(frame.index))
-    for month in np.unique(months):
-        yield str(month), frame[months == month]
+    ends = [*np.flatnonzero(np.diff(months)) + 1, len(months)]
+    for start, end in pairwise([0, *ends]):
+        if start < end:
+            yield str(months[start]), frame.iloc[start:end]
 
 
 def month_period(month: str) -> tuple[datetime, datetime]:
