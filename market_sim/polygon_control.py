@@ -15,8 +15,7 @@ from aiohttp import web
 
 from market_sim.fault_routes import FaultRoutes
 from market_sim.faults import FaultSwitch
-from market_sim.kraken_storm import storm
-from market_sim.polygon_storm import KINDS, unleash
+from market_sim.polygon_storm import polygon_storm, unleash
 
 
 class PolygonControl:
@@ -47,6 +46,6 @@ class PolygonControl:
             await self._runner.cleanup()
 
     async def _storm(self, request: web.Request) -> web.Response:
-        gusts = storm(**await request.json(), kinds=KINDS)
+        gusts = polygon_storm(**await request.json())
         self._storms.append(asyncio.create_task(unleash(gusts, self._faults)))
         return web.json_response([asdict(gust) for gust in gusts])

@@ -118,33 +118,13 @@ class LifeAudit:
             self.waits_ms.append(bar.waited_ms)
 
     def _problem(self, bar: Delivered, what: str) -> None:
-        self.problems.append(f"{bar.symbol} {_clock(bar.close_ms)}: {what}")
-
-
-def stored_bars(frame: pd.DataFrame) -> dict[int, Values]:
-    """Return a bar frame's values by close in ms."""
-    closes = pd.DatetimeIndex(frame.index).as_unit("ms").asi8.tolist()
-    rows = frame.loc[:, list(VALUES)].to_numpy().tolist()
-    return {close: tuple(row) for close, row in zip(closes, rows, strict=True)}
-
-
-def store_problems(truth: Truth, symbol: str, held: Bars, before: Bars) -> list[str]:
-    """Say what is wrong with a symbol's stored bars, and what is gone that was there `before`."""
-    problems = []
-    for close, values in held.items():
-        wrong = truth.fault_of(symbol, close, values)
-        if wrong is not None:
-            problems.append(f"{symbol} {_clock(close)} in the store: {wrong}")
-        elif close in before and values != before[close]:
-            problems.append(f"{symbol} {_clock(close)} in the store: its first values changed")
-    gone = before.keys() - held.keys()
-    return problems + [f"{symbol} {_clock(close)} is gone from the store" for close in sorted(gone)]
+        self.problems.append(f"{bar.symbol} {clock_of(bar.close_ms)}: {what}")
 
 
 def missing_problems(missing: Mapping[str, set[int]], where: str) -> list[str]:
     """Say which bars are missing, one line a symbol."""
     return [
-        f"{symbol}: {len(closes)} bars are missing {where}, the first {_clock(min(closes))}"
+        f"{symbol}: {len(closes)} bars are missing {where}, the first {clock_of(min(closes))}"
         for symbol, closes in missing.items()
     ]
 
@@ -153,5 +133,6 @@ def _values(bar: SimBar) -> Values:
     return tuple(float(getattr(bar, name)) for name in VALUES)
 
 
-def _clock(close_ms: int) -> str:
+def clock_of(close_ms: int) -> str:
+    """Return the time of a close, to be read."""
     return f"{pd.Timestamp(close_ms, unit='ms'):%H:%M:%S}"

@@ -9,6 +9,7 @@ import json
 import logging
 import signal
 import sys
+import time
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -20,13 +21,17 @@ from market_sim.clock import FastClock
 from market_sim.data_soak.diary import Diary
 from signal_server.core.config import PolygonConfig
 from signal_server.core.errors import VendorAuthError
-from signal_server.market.history import BackfillRequest, backfill
+from signal_server.market.history import BackfillRequest, Outcome, backfill
 from signal_server.market.live import LiveBars
 from signal_server.market.live_patience import LivePatience
+from signal_server.market.patience import Patience
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
 
+logger = logging.getLogger(__name__)
+
 KEY_REFUSED = 3
+PATIENT = Patience(600.0, longest_s=2.0)
 HASTY = LivePatience(
     connect_s=4.0, idle_slack_s=1.0, longest_backoff_s=2.0, longest_retry_s=2.0, doubt_s=3.0
 )
@@ -111,12 +116,19 @@ async def consume(wish: ConsumerWish) -> None:
 
 
 def _fill(wish: ConsumerWish, store: BarStore) -> int:
-    """Fetch the history that is missing; return how many bars were new."""
+    """Fetch the history that is missing, as often as it takes; return how many bars were new."""
     span = (datetime.fromisoformat(x) for x in (wish.history_start, wish.live_start))
-    history = PolygonHistory(wish.config, wish.key, wish.bar_seconds)
     request = BackfillRequest(wish.symbols, *span)
-    results = backfill(history, store, request, wish.clock, lambda _: None)
-    return sum(result.new_bars for result in results)
+    new = 0
+    while True:
+        history = PolygonHistory(wish.config, wish.key, wish.bar_seconds, patience=PATIENT)
+        results = backfill(history, store, request, wish.clock, lambda _: None)
+        new += sum(result.new_bars for result in results)
+        failed = [result for result in results if result.outcome is not Outcome.COMPLETE]
+        if not failed:
+            return new
+        logger.warning("%d symbols lack history: %s", len(failed), failed[0])
+        time.sleep(0.5)
 
 
 async def _live(wish: ConsumerWish) -> None:

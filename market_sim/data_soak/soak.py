@@ -14,28 +14,28 @@ from pathlib import Path
 from random import Random
 
 from market_sim.clock import FastClock, utc_now
-from market_sim.data_soak.audit import (
-    Bars,
-    LifeAudit,
-    Truth,
-    missing_problems,
-    store_problems,
-    stored_bars,
-)
+from market_sim.data_soak.audit import Bars, LifeAudit, Truth, missing_problems
 from market_sim.data_soak.bars import soak_tables
 from market_sim.data_soak.consumer import KEY_REFUSED, ConsumerWish
 from market_sim.data_soak.life import Life, begin
-from market_sim.kraken_storm import storm
+from market_sim.data_soak.store_audit import (
+    corrections,
+    damage_problems,
+    store_problems,
+    stored_bars,
+)
 from market_sim.market import SimMarket
 from market_sim.polygon_pages import ms
 from market_sim.polygon_server import PolygonStandIn, serving
-from market_sim.polygon_storm import KINDS, unleash
+from market_sim.polygon_storm import polygon_storm, unleash
 from market_sim.trials.prices import coins
 from signal_server.market.store import BarStore
 
 KEY = "soak-key"
 PAGE_BARS = 40
 DEATHS_SHARE = 0.6
+PATIENT_SHARE = 0.75
+START_S = 180.0
 SETTLE_S = 240.0
 CALM_BARS = 12
 LOOK_S = 1.0
@@ -96,22 +96,34 @@ class DataSoak:
 
     async def run(self) -> DataSoaked:
         """Run it to its end; what is wrong is in the result."""
-        seconds = self._wish.minutes * 60
-        gusts = storm(self._wish.seed, seconds, every_s=self._wish.storm_every_s, kinds=KINDS)
+        seconds, every_s = self._wish.minutes * 60, self._wish.storm_every_s
+        # Longer than needed: the time counts from when the first consumer listens.
+        gusts = polygon_storm(self._wish.seed, seconds + START_S, every_s)
         stormy = asyncio.create_task(unleash(gusts, self._stand_in.faults))
-        began = time.monotonic()
         try:
-            life = await self._deaths(began + DEATHS_SHARE * seconds)
+            life = await self._listening(await self._start())
+            began = time.monotonic()
+            life = await self._deaths(life, began + DEATHS_SHARE * seconds)
             life = await self._watch(life, began + seconds)
         finally:
             stormy.cancel()
         await self._settle(life)
         return self._result
 
-    async def _deaths(self, until_s: float) -> Life:
-        """Kill and stop the consumer now and then, and start it again."""
-        life = await self._start()
+    async def _listening(self, life: Life) -> Life:
+        """Wait until the consumer has its history and listens."""
+        until_s = time.monotonic() + START_S
+        while not life.listening and time.monotonic() < until_s:
+            life = await self._watch(life, time.monotonic() + LOOK_S / 4)
+        if not life.listening:
+            self._problems([f"the consumer did not start: {life.last_words()}"])
+        return life
+
+    async def _deaths(self, life: Life, until_s: float) -> Life:
+        """Kill and stop the consumer now and then, some while they start, and start it again."""
         while True:
+            if self._random.random() < PATIENT_SHARE:
+                life = await self._listening(life)
             pause_s = self._random.uniform(0.1, 1.9) * self._wish.pause_s
             life = await self._watch(life, min(time.monotonic() + pause_s, until_s))
             if time.monotonic() >= until_s:
@@ -207,11 +219,13 @@ class DataSoak:
         }
         lacking = {symbol: closes for symbol, closes in lacking.items() if closes}
         self._problems(missing_problems(lacking, "in the store"))
+        store = BarStore(self._folder / "bars", self._market.bar_seconds)
+        self._problems(damage_problems(store, self._market.symbols))
+        result.counts += corrections(self._truth, store, self._market.ends_at)
         result.faults = {n.value: x for n, x in self._stand_in.faults.happened.items()}
         result.counts["bars in the store"] = sum(len(bars) for bars in self._held.values())
         result.counts["connections"] = stream.connections
         result.counts["answers of REST"] = self._stand_in.rest.answered
-        result.counts["bars told early"] = len(stream.events.early)
         result.problems = list(dict.fromkeys(result.problems))
         if result.problems:
             result.log = life.last_words()
@@ -228,7 +242,7 @@ class DataSoak:
 
 async def soak_data(wish: DataWish, say: Callable[[str], None]) -> DataSoaked:
     """Run a soak with a stand-in, a market and a folder of its own."""
-    seconds = wish.minutes * 60 + SETTLE_S + 120
+    seconds = wish.minutes * 60 + START_S + SETTLE_S + 120
     steps = wish.history_bars + int(seconds * wish.speed)
     tables = soak_tables(wish.files, coins(wish.symbols), steps, wish.seed)
     live_start = utc_now().replace(microsecond=0)
