@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -191,7 +191,9 @@ def _plot(store: BarStore, conditions: Sequence[Condition], path: Path) -> None:
 
     spans = [(one.symbol, one.first, one.last) for one in conditions if one.first and one.last]
     _require([symbol for symbol, _, _ in spans], ())
-    edges = edges_between(min(first for _, first, _ in spans), max(last for *_, last in spans))
+    bar = timedelta(seconds=store.bar_seconds)
+    since, until = min(first for _, first, _ in spans) - bar, max(last for *_, last in spans)
+    edges = edges_between(since, until)
     with progress_bars() as report:
         lines = []
         for line in timelines(store, [symbol for symbol, _, _ in spans], edges):

@@ -1,5 +1,6 @@
 """A picture of the bars held: for each symbol its price over a strip of its coverage."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,9 +26,12 @@ LEAST_SEEN = 0.35
 
 
 def save_data_picture(timelines: Sequence[Timeline], edges: Times, path: Path) -> None:
-    """Draw the symbols from top to bottom into a PNG file."""
-    figure = draw_data(timelines, edges)
-    figure.savefig(path, format="png", dpi=110, facecolor="white")
+    """Draw the symbols from top to bottom into a PNG file, which appears when it is whole."""
+    drawn = io.BytesIO()
+    draw_data(timelines, edges).savefig(drawn, format="png", dpi=110, facecolor="white")
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(drawn.getvalue())
+    partial.replace(path)
 
 
 def draw_data(timelines: Sequence[Timeline], edges: Times) -> Figure:

@@ -138,6 +138,12 @@ def test_the_picture_is_drawn(
     assert (width, height) > (1000, 200)
 
 
+def test_a_single_bar_can_be_drawn(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    BarStore(config.parent / "data/bars", 60).write("BTC-USD", frame([1]), SEEN)
+    assert data(config, "status", "--plot", str(config.parent / "bar.png")) == 0
+    assert "100.00%" in capsys.readouterr().out
+
+
 def test_export_writes_what_the_store_holds(
     config: Path, store: BarStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
