@@ -28,11 +28,17 @@ class Attempts:
     def wait(self, trouble: str) -> None:
         """Wait before the next attempt; raise `MarketDataError` when it has been long enough."""
         wait_s = self._trials.next_wait()
+        self.check_stopped()
         if wait_s is None:
             raise MarketDataError(
                 f"{trouble}, again and again for {self._patience.total_s:.0f} s; check the "
                 "connection and run the command again: it goes on where it was"
             )
         self._notice(f"{trouble}; trying again in {wait_s:.1f} s")
-        if self._stop.wait(wait_s):
+        self._stop.wait(wait_s)
+        self.check_stopped()
+
+    def check_stopped(self) -> None:
+        """Raise `StoppedError` if the work is to end."""
+        if self._stop.is_set():
             raise StoppedError("stopped; run it again to go on where it was")

@@ -5,8 +5,8 @@ whole file of one version: its length is checked here, its checksum when the gzi
 """
 
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from signal_server.core.config import FlatFilesConfig
-from signal_server.core.errors import FlatFileError, StoppedError, VendorAuthError
+from signal_server.core.errors import FlatFileError, VendorAuthError
 from signal_server.market.flat_files.attempts import Attempts, Notice
 from signal_server.market.flat_files.bucket_errors import (
     CHANGED,
@@ -33,7 +33,7 @@ from signal_server.market.flat_files.published import Fetched, Published, day_of
 
 _CHUNK_BYTES = 1 << 16
 _AT_ONCE_S = 0.001
-_VERSIONS = 3
+_VERSIONS = 5
 """How often a file may be published anew while it is downloaded."""
 _CALL_ERRORS = (BotoCoreError, ClientError)
 
@@ -62,6 +62,7 @@ class FlatFileBucket:
         self._folder = folder
         self._notice = notice
         self._stop = threading.Event()
+        self._bodies: set[Any] = set()
         self._client = _client(config, keys)
 
     def published(self, first: date, last: date) -> dict[date, Published]:
@@ -95,6 +96,8 @@ class FlatFileBucket:
     def close(self) -> None:
         """End downloads and waits that are under way."""
         self._stop.set()
+        for body in tuple(self._bodies):
+            _hurry(body)
 
     def _download(self, published: Published, path: Path) -> bool:
         """Download to `path`; return False if there is another version by now."""
@@ -104,6 +107,7 @@ class FlatFileBucket:
         begun = path.with_suffix(".partial")
         attempts = self._attempts()
         while (held := _size(begun)) < published.size_bytes:
+            attempts.check_stopped()
             try:
                 self._go_on(published, begun, held)
             except _CALL_ERRORS as error:
@@ -125,18 +129,26 @@ class FlatFileBucket:
             (published.size_bytes - held) / self._config.slowest_bytes_s
         )
         whole = answer["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.OK
-        with closing(answer["Body"]) as body, begun.open("wb" if whole else "ab") as file:
-            # A server that drips never times out: at the deadline the next read does.
-            timer = threading.Timer(deadline_s, _hurry, (body,))
-            timer.daemon = True
-            timer.start()
-            try:
-                for chunk in body.iter_chunks(_CHUNK_BYTES):
-                    file.write(chunk)
-                    if self._stop.is_set():
-                        raise StoppedError("stopped; run it again to go on where it was")
-            finally:
-                timer.cancel()
+        mode = "wb" if whole else "ab"
+        with self._read_within(deadline_s, answer["Body"]) as body, begun.open(mode) as file:
+            for chunk in body.iter_chunks(_CHUNK_BYTES):
+                file.write(chunk)
+
+    @contextmanager
+    def _read_within(self, seconds: float, body: Any) -> Iterator[Any]:
+        """End reading after so long: a server that drips never times out by itself."""
+        timer = threading.Timer(seconds, _hurry, (body,))
+        timer.daemon = True
+        timer.start()
+        self._bodies.add(body)
+        if self._stop.is_set():
+            _hurry(body)
+        try:
+            with closing(body):
+                yield body
+        finally:
+            timer.cancel()
+            self._bodies.discard(body)
 
     def _again(self, published: Published) -> Published:
         found = self.published(published.day, published.day)

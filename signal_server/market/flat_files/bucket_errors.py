@@ -59,6 +59,8 @@ def reason_of(error: Exception) -> str:
     """Return what happened: an error's first line, at most 160 characters."""
     if isinstance(error, ReadTimeoutError):
         return "nothing came for too long"
+    if isinstance(error, ClientError):
+        return f"it says {code_of(error) or status_of(error)}"
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 

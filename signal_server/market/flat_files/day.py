@@ -50,10 +50,13 @@ class DayBars:
         return sum(len(part.starts) for part in self.rows.values())
 
 
-def read_day(path: Path, day: date, wanted: Collection[str] | None = None) -> DayBars:
+def read_day(
+    path: Path, day: date, wanted: Collection[str] | None = None, *, name: str = ""
+) -> DayBars:
     """Read the rows of the wanted symbols, of all if None; others are dropped block by block.
 
-    Raises `FlatFileError` if the file is cut off, damaged or of another form.
+    Raises `FlatFileError`, by `name` if it has another than the path's, if the file is cut off,
+    damaged or of another form.
     """
     names = _Names(wanted)
     blocks: list[_Block] = []
@@ -62,7 +65,7 @@ def read_day(path: Path, day: date, wanted: Collection[str] | None = None) -> Da
             blocks += [_block(batch, names) for batch in _batches(text)]
     except (OSError, LookupError, ValueError, TypeError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FlatFileError(f"{path} is no whole flat file: {reason}") from error
+        raise FlatFileError(f"{name or path} is no whole flat file: {reason}") from error
     return DayBars(day, _by_symbol(blocks, names.symbols))
 
 

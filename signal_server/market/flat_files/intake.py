@@ -162,17 +162,19 @@ class FlatFileIntake:
         try:
             fetched = fetching.result()
             try:
-                bars = read_day(fetched.path, task.published.day, task.symbols)
+                return self._parsed(task, fetched)
             except FlatFileError:
                 # Damaged on the way or on this disk, perhaps: once more, from the vendor.
                 self._source.release(fetched, damaged=True)
-                fetched = self._source.fetch(fetched.published)
-                bars = read_day(fetched.path, task.published.day, task.symbols)
+                return self._parsed(task, self._source.fetch(fetched.published))
         except FlatFileError as error:
             return _Failed(task, DayState.DAMAGED, str(error))
         except NotEntitledError as error:
             return _Failed(task, DayState.FORBIDDEN, str(error))
-        return DayRead(task, fetched, bars)
+
+    def _parsed(self, task: DayTask, fetched: Fetched) -> DayRead:
+        name, day = task.published.key, task.published.day
+        return DayRead(task, fetched, read_day(fetched.path, day, task.symbols, name=name))
 
     def _finish(self, stored: Stored, result: IntakeResult) -> None:
         for symbol, landed in stored.symbols.items():

@@ -187,3 +187,17 @@ async def test_a_download_can_be_stopped(site: Site) -> None:
     bucket.close()
     with pytest.raises(StoppedError):
         await asyncio.to_thread(bucket.fetch, published)
+
+
+async def test_a_download_that_drips_can_be_stopped(site: Site) -> None:
+    await site.stand_in.publish(DAY, CONTENT)
+    bucket = site.bucket()
+    (published,) = await listed(bucket)
+    site.faults.on(FaultName.FLAT_FILES_SLOW_DRIP)
+    download = asyncio.create_task(asyncio.to_thread(bucket.fetch, published))
+    sent = site.stand_in.sent_bytes
+    while site.stand_in.sent_bytes < sent + 2:  # noqa: ASYNC110 (what is awaited is behind a socket)
+        await asyncio.sleep(0.005)
+    bucket.close()
+    with pytest.raises(StoppedError):
+        await asyncio.wait_for(download, 5)
