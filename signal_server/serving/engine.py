@@ -69,7 +69,8 @@ class Engine:
 
     async def run(self, batches: AsyncIterator[Sequence[LiveBar]]) -> None:
         """Take bars until the stream ends; its errors pass through."""
-        inbox: asyncio.Queue[Sequence[LiveBar]] = asyncio.Queue()
+        # Of one batch: what comes meanwhile waits at the stream, whose memory has a limit.
+        inbox: asyncio.Queue[Sequence[LiveBar]] = asyncio.Queue(1)
         reading = asyncio.create_task(_read(batches, inbox))
         try:
             while not reading.done() or not inbox.empty():
@@ -177,10 +178,11 @@ async def _read(
 ) -> None:
     try:
         async for lives in batches:
-            inbox.put_nowait(lives)
+            await inbox.put(lives)
     finally:
         # Whoever waits learns that nothing more comes.
-        inbox.put_nowait(())
+        with suppress(asyncio.QueueFull):
+            inbox.put_nowait(())
 
 
 @dataclass(frozen=True, slots=True)
