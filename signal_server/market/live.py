@@ -26,6 +26,7 @@ from signal_server.market.live_repair import QUESTIONS_AT_ONCE, LiveRepairs
 from signal_server.market.live_writer import LiveWriter
 from signal_server.market.patience import Patience
 from signal_server.market.polygon import PolygonHistory
+from signal_server.market.quality import CONTEXT_BARS
 from signal_server.market.spans import Span, close_of
 from signal_server.market.store import BarStore
 from signal_server.market.stream_events import EVENTS
@@ -130,7 +131,7 @@ class LiveBars:
         if last is None:
             return empty_frame()
         stretch = timedelta(seconds=SPARSE * KEPT_BARS * self._store.bar_seconds)
-        return self._store.read(symbol, start=last - stretch).iloc[-KEPT_BARS:]
+        return self._store.read(symbol, start=last - stretch).iloc[-CONTEXT_BARS:]
 
     async def _batch(self, tasks: Sequence["asyncio.Task[None]"]) -> list[LiveBar]:
         """Wait for bars; raise what a task has met."""

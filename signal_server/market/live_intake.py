@@ -228,5 +228,6 @@ class LiveIntake:
 def _order(
     symbol: str, frame: pd.DataFrame, bar_seconds: int, patience: LivePatience
 ) -> SymbolOrder:
-    seen = {number_of(bar.close_time, bar_seconds): bar for bar in bars_of(symbol, frame)}
+    newest = bars_of(symbol, frame.iloc[-KEPT_BARS:])
+    seen = {number_of(bar.close_time, bar_seconds): bar for bar in newest}
     return SymbolOrder(max(seen, default=None), seen, patience.hold_s)
