@@ -59,12 +59,12 @@ class Truth:
 class LifeAudit:
     """What one life of a consumer was given, bar by bar, and whether that was right.
 
-    It began with the bars `held` in the store, by symbol; up to `given_ms` history was fetched.
+    It began with the bars `held` in the store, by symbol; up to `given` history was fetched then.
     """
 
     truth: Truth
     held: Mapping[str, Bars]
-    given_ms: int
+    given: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     waits_ms: list[float] = field(default_factory=list)
@@ -87,7 +87,8 @@ class LifeAudit:
         """Return by symbol the closes of bars that neither the store nor the stream has given."""
         found = {}
         for symbol in self.truth.symbols:
-            due = {x for x in self.truth.closes(symbol, until_ms) if x > self.given_ms}
+            given = self.given.get(symbol, 0)
+            due = {close for close in self.truth.closes(symbol, until_ms) if close > given}
             lacking = due - self.seen.get(symbol, set()) - self.held[symbol].keys()
             if lacking:
                 found[symbol] = lacking
@@ -97,7 +98,7 @@ class LifeAudit:
         seen = self.seen.setdefault(bar.symbol, set())
         if bar.close_ms in seen:
             self._problem(bar, "it was delivered twice")
-        elif bar.close_ms in self.held[bar.symbol] or bar.close_ms <= self.given_ms:
+        elif bar.close_ms in self.held[bar.symbol] or bar.close_ms <= self.given.get(bar.symbol, 0):
             self._problem(bar, "it was delivered although it was held before")
         wrong = self.truth.fault_of(bar.symbol, bar.close_ms, bar.values)
         if wrong is not None:

@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +31,7 @@ from signal_server.market.store import BarStore
 logger = logging.getLogger(__name__)
 
 KEY_REFUSED = 3
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 PATIENT = Patience(600.0, longest_s=2.0)
 HASTY = LivePatience(
     connect_s=4.0, idle_slack_s=1.0, longest_backoff_s=2.0, longest_retry_s=2.0, doubt_s=3.0
@@ -115,20 +116,23 @@ async def consume(wish: ConsumerWish) -> None:
                 await asyncio.sleep(pause_s)
 
 
-def _fill(wish: ConsumerWish, store: BarStore) -> int:
-    """Fetch the history that is missing, as often as it takes; return how many bars were new."""
+def _fill(wish: ConsumerWish, store: BarStore) -> dict[str, int]:
+    """Fetch the history that is missing, as often as it takes; return how far it goes, in ms."""
     span = (datetime.fromisoformat(x) for x in (wish.history_start, wish.live_start))
     request = BackfillRequest(wish.symbols, *span)
-    new = 0
     while True:
         history = PolygonHistory(wish.config, wish.key, wish.bar_seconds, patience=PATIENT)
         results = backfill(history, store, request, wish.clock, lambda _: None)
-        new += sum(result.new_bars for result in results)
         failed = [result for result in results if result.outcome is not Outcome.COMPLETE]
         if not failed:
-            return new
+            return {symbol: _history_end(wish, store, symbol) for symbol in wish.symbols}
         logger.warning("%d symbols lack history: %s", len(failed), failed[0])
         time.sleep(0.5)
+
+
+def _history_end(wish: ConsumerWish, store: BarStore, symbol: str) -> int:
+    end = min(datetime.fromisoformat(wish.live_start), store.last_close(symbol) or LONG_AGO)
+    return round(end.timestamp() * 1000)
 
 
 async def _live(wish: ConsumerWish) -> None:

@@ -40,6 +40,7 @@ class Life:
             elif what == "pause_s":
                 self.audit.paused()
             elif what == "filled":
+                self.audit.given = value
                 self.listening = True
         if not self.ended:
             try:

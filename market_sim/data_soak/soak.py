@@ -170,8 +170,7 @@ class DataSoak:
     async def _start(self) -> Life:
         self._number += 1
         self._result.counts["lives"] += 1
-        start = ms(self._market.live_start)
-        audit = LifeAudit(self._truth, self._held, given_ms=start)
+        audit = LifeAudit(self._truth, self._held)
         return await begin(self._consumer(), self._folder, self._number, audit)
 
     def _consumer(self) -> ConsumerWish:

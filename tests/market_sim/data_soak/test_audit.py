@@ -27,7 +27,7 @@ def early() -> Any:
 
 
 TRUTH = Truth(MARKET, {(SYMBOL, bar_at(EARLY_STEP).start): early()})
-GIVEN_MS = ms(MARKET.live_start)
+GIVEN = dict.fromkeys(MARKET.symbols, ms(MARKET.live_start))
 
 
 def told(step: int, **changes: Any) -> Delivered:
@@ -40,7 +40,7 @@ def told(step: int, **changes: Any) -> Delivered:
 
 def audit(*held: int) -> LifeAudit:
     stored = {told(step).close_ms: told(step).values for step in held}
-    return LifeAudit(TRUTH, {SYMBOL: stored, "ETH-USD": {}}, given_ms=GIVEN_MS)
+    return LifeAudit(TRUTH, {SYMBOL: stored, "ETH-USD": {}}, given=GIVEN)
 
 
 FIRST = HISTORY_BARS
