@@ -125,17 +125,29 @@ def test_a_vendor_that_stays_away_is_an_error_in_the_end(
     assert "1 of 1 symbols failed; run it again" in told.err
 
 
+BACKFILL = """
+import signal
+from signal_server.cli.main import main
+
+# A shell that starts tests in the background lets them ignore Ctrl-C, which is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
 def test_ctrl_c_ends_it_in_words_even_while_it_waits(config: Path) -> None:
     change(config, NOWHERE)
     hold_a_bar(config)
-    program = "from signal_server.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "--config", str(config), "backfill"]
+    command = [sys.executable, "-c", BACKFILL, "--config", str(config), "backfill"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603
-    assert process.stderr is not None
-    told = read_until("trying again in", process.stderr)
-    process.send_signal(signal.SIGINT)
-    rest = process.stderr.read()
-    assert process.wait(60) == INTERRUPTED
+    try:
+        assert process.stderr is not None
+        told = read_until("trying again in", process.stderr)
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == INTERRUPTED
     assert "cannot be reached" in told
     assert "stopped; what came is stored, run it again to go on" in rest
     assert "Traceback" not in rest
