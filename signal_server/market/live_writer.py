@@ -130,5 +130,7 @@ class LiveWriter:
     def _cover(self, symbol: str, spans: list[Span], source: Source) -> None:
         length = self._store.bar_seconds
         coverage = Coverage(self._store.folder / symbol / "coverage.json")
+        # What a power cut takes must not be known as covered.
+        self._store.settle(symbol)
         for after, last in spans:
             coverage.add((close_of(after, length), close_of(last, length)), source, self._clock())

@@ -124,6 +124,12 @@ class BarStore:
                 self._held[bar.symbol] = lease
             live.append(bar, seen_at or self._clock())
 
+    def settle(self, symbol: str) -> None:
+        """Make the live bars so far durable: before it is noted that nothing is missing."""
+        live = self._live_file(symbol)
+        if live.live.parent.is_dir():
+            live.settle()
+
     def compact(self, symbol: str) -> None:
         """Move the live bars into Parquet; what the stream said later of a bar is a revision.
 

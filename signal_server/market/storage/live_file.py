@@ -5,6 +5,7 @@ a kill cut off.
 """
 
 import csv
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ import pandas as pd
 from signal_server.core.domain import BAR_COLUMNS, Bar
 from signal_server.core.errors import MarketDataError
 from signal_server.market.frames import INDEX_NAME
+from signal_server.market.storage.files import settle
 from signal_server.market.storage.parquet import SEEN
 
 LIVE, MOVING = "live.csv", "moving.csv"
@@ -43,6 +45,16 @@ class LiveFile:
         except OSError as error:
             reason = error.strerror or error
             raise MarketDataError(f"{self.live} could not be written: {reason}") from error
+
+    def settle(self) -> None:
+        """Make all lines durable, should the computer lose its power."""
+        for path in (self.live, self.moving):
+            try:
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            except FileNotFoundError:
+                continue
+        settle(self.live.parent)
 
     def begin_to_move(self, appending: threading.Lock) -> list[pd.DataFrame]:
         """Put the lines aside; return them, one frame for each time that bars were told."""

@@ -85,6 +85,15 @@ def test_a_live_bar_is_read_at_once_and_after_it_moved_into_parquet(store: BarSt
     assert not list((store.folder / "BTC-USD").glob("*.csv"))
 
 
+def test_live_bars_can_be_made_durable_at_any_time(store: BarStore) -> None:
+    store.settle("BTC-USD")
+    store.append(bar(0))
+    store.settle("BTC-USD")
+    store.compact("BTC-USD")
+    store.settle("BTC-USD")
+    assert closes(store) == [10.0]
+
+
 def test_bars_appended_while_others_move_are_all_there(store: BarStore) -> None:
     moves = 0
     with ThreadPoolExecutor(1) as pool:
