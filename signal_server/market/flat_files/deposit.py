@@ -79,10 +79,9 @@ class Deposit:
         landed = self._working.map(lambda s: self._landing.land(s, days, hold_from), symbols)
         by_symbol = dict(zip(symbols, landed, strict=True))
         known = [*self._unnoted, *self._days]
-        self._unnoted = [d for d in known if hold_from is not None and d.ends >= hold_from]
-        done = [day for day in known if day not in self._unnoted]
+        done = [day for day in known if hold_from is None or day.ends < hold_from]
         self._note(done)
-        self._days = []
+        self._unnoted, self._days = known[len(done) :], []
         return Stored(by_symbol, done)
 
     def _note(self, days: Iterable[DayRead]) -> None:

@@ -118,9 +118,10 @@ class FlatFileIntake:
     ) -> IntakeResult:
         tasks, published = self.plan(request)
         result = IntakeResult({symbol: Landed() for symbol in request.symbols or ()})
+        now, first = self._clock(), min(published, default=None)
         for day in request.days:
             if day not in published:
-                result.days[day] = state_without_file(day, self._clock())
+                result.days[day] = state_without_file(day, now, first)
         if tasks:
             self._source.check_entitled(tasks[-1].published)
             self._work_through(tasks, result, report)

@@ -23,6 +23,7 @@ class DayState(StrEnum):
     REPUBLISHED = "published anew"
     UNPUBLISHED = "not published yet"
     MISSING = "missing at the vendor"
+    BEFORE = "before the vendor's first file"
     DAMAGED = "damaged"
     FORBIDDEN = "not in the plan"
 
@@ -89,8 +90,13 @@ def days_in(intervals: Iterable[Interval]) -> Iterator[date]:
             day += DAY
 
 
-def state_without_file(day: date, now: datetime) -> DayState:
-    """Return what it means that a day has no file: every day has trades in some coin."""
+def state_without_file(day: date, now: datetime, first: date | None) -> DayState:
+    """Return what it means that a day has no file: every day has trades in some coin.
+
+    `first` is the oldest day that has one, None if no day has.
+    """
+    if first is not None and day < first:
+        return DayState.BEFORE
     due = day_interval(day)[1] + PUBLISHED_AFTER
     return DayState.UNPUBLISHED if now < due else DayState.MISSING
 

@@ -64,8 +64,10 @@ def test_the_days_of_an_interval_are_those_that_its_closes_lie_in(
 def test_a_file_that_is_not_due_is_not_missing() -> None:
     now = datetime(2025, 1, 10, 9, tzinfo=UTC)
     assert last_due(now) == date(2025, 1, 9)
-    assert state_without_file(date(2025, 1, 9), now) is DayState.UNPUBLISHED
-    assert state_without_file(date(2025, 1, 8), now) is DayState.MISSING
+    assert state_without_file(date(2025, 1, 9), now, FIRST) is DayState.UNPUBLISHED
+    assert state_without_file(date(2025, 1, 8), now, FIRST) is DayState.MISSING
+    assert state_without_file(date(2024, 12, 31), now, FIRST) is DayState.BEFORE
+    assert state_without_file(date(2024, 12, 31), now, None) is DayState.MISSING
 
 
 def test_only_a_file_named_by_its_day_is_one() -> None:
