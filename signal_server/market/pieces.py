@@ -6,6 +6,8 @@ from signal_server.market.coverage import Interval
 
 PIECES: dict[int, timedelta | None] = {60: None, 1: timedelta(hours=12)}
 """How long a request may be by the length of a bar: one page. None is a calendar month."""
+SHORT_BARS = 10
+"""A rest of so few bars goes with what is before it."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -20,6 +22,8 @@ def pieces_of(period: Interval, bar_seconds: int) -> list[Interval]:
     at = period[0].astimezone(UTC)
     while at < period[1]:
         until = min(_next_edge(at + length, PIECES[bar_seconds]) - length, period[1])
+        if period[1] - until <= SHORT_BARS * length:
+            until = period[1]
         pieces.append((at, until))
         at = until
     return pieces

@@ -32,6 +32,14 @@ def test_a_month_of_the_store_is_one_piece() -> None:
     assert pieces_of((months[0], months[2]), 60) == list(itertools.pairwise(months))
 
 
+def test_the_bar_that_closes_at_the_end_of_a_month_is_no_request_of_its_own() -> None:
+    end = datetime(2024, 3, 1, tzinfo=UTC)
+    assert [last for _, last in pieces_of((START, end), 60)] == [
+        datetime(2024, 1, 31, 23, 59, tzinfo=UTC),
+        end,
+    ]
+
+
 @pytest.mark.parametrize(
     ("second", "bar_seconds", "close"), [(59, 60, 0), (60, 60, 60), (61, 60, 60), (61, 1, 61)]
 )
