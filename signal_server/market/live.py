@@ -7,26 +7,23 @@ and moving bars into Parquet happen beside it. `docs/live.md` tells how the part
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from datetime import timedelta
-from typing import Any
 
 from signal_server.core.clock import Clock, monotonic_s
 from signal_server.core.config import PolygonConfig
 from signal_server.core.domain import Bar
 from signal_server.core.symbols import to_polygon_stream
 from signal_server.market.coverage import Source
-from signal_server.market.frames import bars_of, empty_frame
+from signal_server.market.frames import bars_of
 from signal_server.market.live_bar import LiveBar as LiveBar
 from signal_server.market.live_intake import LiveIntake
 from signal_server.market.live_link import StreamLink, Vendor
-from signal_server.market.live_order import KEPT_BARS
 from signal_server.market.live_outlet import Outlet
 from signal_server.market.live_patience import LivePatience
 from signal_server.market.live_repair import QUESTIONS_AT_ONCE, LiveRepairs
+from signal_server.market.live_start import newest_stored
 from signal_server.market.live_writer import LiveWriter
 from signal_server.market.patience import Patience
 from signal_server.market.polygon import PolygonHistory
-from signal_server.market.quality import CONTEXT_BARS
 from signal_server.market.spans import Span, close_of
 from signal_server.market.store import BarStore
 from signal_server.market.stream_events import EVENTS
@@ -34,8 +31,6 @@ from signal_server.market.vendor import vendor_client
 
 WAITING_BARS = 10_000
 """So many bars, or 100 of each symbol, wait in memory for a slow reader."""
-SPARSE = 20
-"""How many times longer than its bars a stretch of stored bars is read."""
 
 
 class LiveBars:
@@ -122,16 +117,13 @@ class LiveBars:
     def _open(self) -> None:
         """Read the newest stored bars, after those that an earlier process left are in Parquet."""
         self._writer.flush()
-        stored = {symbol: self._newest(symbol) for symbol in self._symbols}
+        found = {symbol: newest_stored(self._store, symbol) for symbol in self._symbols}
+        frames = {symbol: stored.bars for symbol, stored in found.items()}
         calls = self._config.calls_per_minute
-        self._intake = LiveIntake(stored, self._store.bar_seconds, self._patience, calls)
-
-    def _newest(self, symbol: str) -> Any:
-        last = self._store.last_close(symbol)
-        if last is None:
-            return empty_frame()
-        stretch = timedelta(seconds=SPARSE * KEPT_BARS * self._store.bar_seconds)
-        return self._store.read(symbol, start=last - stretch).iloc[-CONTEXT_BARS:]
+        self._intake = LiveIntake(frames, self._store.bar_seconds, self._patience, calls)
+        for symbol, stored in found.items():
+            for span in stored.holes:
+                self._intake.orders[symbol].doubt(span)
 
     async def _batch(self, tasks: Sequence["asyncio.Task[None]"]) -> list[LiveBar]:
         """Wait for bars; raise what a task has met."""

@@ -114,8 +114,7 @@ class LiveIntake:
 
     def vouched(self, symbol: str) -> tuple[list[Span], list[Span]]:
         """Return what stream and REST have given wholly since the last call."""
-        order = self.orders[symbol]
-        unknown = Spans([*order.lost, *order.doubtful])
+        unknown = self.orders[symbol].unwritten
         fetched = self._fetched[symbol].minus(unknown)
         self._fetched[symbol] = self._fetched[symbol].minus(fetched)
         return self.trust.vouched(symbol, unknown), list(fetched)

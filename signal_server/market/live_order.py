@@ -76,6 +76,11 @@ class SymbolOrder:
         """The number from which on memory knows every bar that was handed over."""
         return self._floor
 
+    @property
+    def unwritten(self) -> Spans:
+        """What is missing or doubtful, and the bars that wait for it."""
+        return Spans([*self.lost, *self.doubtful, *((one - 1, one) for one in self._held)])
+
     def begin(self, number: int) -> None:
         """Take nothing from before this bar if nothing is stored: that is for a backfill."""
         if self.last is None:

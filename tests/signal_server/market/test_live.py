@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from market_sim.faults import FaultName
+from signal_server.core.domain import PRICE_COLUMNS
 from signal_server.core.errors import MarketDataError
 from signal_server.market import live_writer
+from signal_server.market.coverage import Coverage, Source
+from signal_server.market.frames import bar_frame
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
 from tests.signal_server.market.listener import (
@@ -50,6 +53,25 @@ async def test_what_was_missed_while_away_comes_first(served: Vendor, store: Bar
         await listener.reaches(served.clock())
     assert served.faults.happened[FaultName.REST_BROKEN_JSON] == 2
     assert_whole(served, listener, store, first)
+
+
+async def test_a_hole_that_a_killed_process_left_is_found_and_one_without_trades_is_not_asked_for(
+    served: Vendor, store: BarStore
+) -> None:
+    first = served.clock() + timedelta(seconds=1)
+    truth = served.market.bars("BTC-USD", first, first + timedelta(seconds=20))
+    closes = [bar.start + timedelta(seconds=1) for bar in truth]
+    values = {name: [getattr(bar, name) for bar in truth] for name in (*PRICE_COLUMNS, "volume")}
+    frame = bar_frame(closes, values)
+    store.write("BTC-USD", frame.drop(frame.index[[5, 6, 12]]))
+    coverage = Coverage(store.folder / "BTC-USD" / "coverage.json")
+    coverage.add((closes[10], closes[13]), Source.STREAM, first)
+    served.step += 25
+    async with listening(served, store) as listener:
+        await eventually(lambda: len(listener.closes("BTC-USD")) >= 2 + 4)
+    assert closes[5] in listener.closes("BTC-USD")
+    assert closes[6] in listener.closes("BTC-USD")
+    assert closes[12] not in listener.closes("BTC-USD")
 
 
 async def test_an_empty_store_begins_with_the_bar_that_comes(
@@ -94,6 +116,20 @@ async def test_unreadable_and_impossible_bars_cost_no_connection_and_no_true_bar
     assert_whole(served, listener, store, first)
     reasons = set(store.quarantined("BTC-USD")["reason"])
     assert reasons == {"negative", "inconsistent", "misaligned", "not_finite"}
+
+
+async def test_what_the_stream_gave_wholly_needs_no_backfill(
+    served: Vendor, store: BarStore
+) -> None:
+    async with listening(served, store) as listener:
+        await has_begun(served, listener)
+        first = served.clock()
+        await served.publish(30)
+        await listener.reaches(served.clock())
+    coverage = Coverage(store.folder / "BTC-USD" / "coverage.json")
+    assert coverage.covered((first, served.clock()), [Source.STREAM]) == [
+        (first, served.clock() - timedelta(seconds=5))
+    ]
 
 
 async def test_a_later_value_of_a_live_bar_is_kept_as_a_revision(
