@@ -30,8 +30,8 @@ from signal_server.market.storage.export import export_bars
 from signal_server.market.storage.files import Files
 from signal_server.market.storage.lease import Lease
 from signal_server.market.storage.live_file import LiveFile
-from signal_server.market.storage.merge import differing, known_at, latest, merge
-from signal_server.market.storage.months import Kind, MonthFiles, empty_revisions
+from signal_server.market.storage.merge import differing, known_at, latest
+from signal_server.market.storage.months import MonthFiles, empty_revisions
 from signal_server.market.storage.parquet import QUARANTINE_COLUMNS, SEEN
 from signal_server.market.storage.pieces import (
     Period,
@@ -214,11 +214,7 @@ class BarStore:
         frame = frame.loc[:, list(QUARANTINE_COLUMNS)].astype({SEEN: "datetime64[us, UTC]"})
         with self._writing(symbol):
             for month, part in by_month(frame.sort_index(kind="stable")):
-                there = month in self._months.months(symbol, Kind.QUARANTINE)
-                held = self._months.quarantined(symbol, [month] if there else [])
-                both = once(pd.concat([held, part]) if there else part, QUARANTINE_COLUMNS[:-1])
-                if len(both) > len(held):
-                    self._months.put(symbol, Kind.QUARANTINE, month, both)
+                self._months.hold_back(symbol, month, part)
 
     def quarantined(self, symbol: str) -> pd.DataFrame:
         """Return what is held back: bar columns, `reason`, `source` and `seen_at`, in order."""
@@ -276,21 +272,7 @@ class BarStore:
             return 0
         with self._writing(symbol):
             self._months.clean(symbol)
-            return sum(self._merge_month(symbol, *part) for part in by_month(frame))
-
-    def _merge_month(self, symbol: str, month: str, came: pd.DataFrame) -> int:
-        there = month in self._months.months(symbol)
-        held = self._months.bars(symbol, [month] if there else [])
-        revised_before = month in self._months.months(symbol, Kind.REVISIONS)
-        before = self._months.revisions(symbol, [month] if revised_before else [])
-        merged = merge(held, before, came)
-        # Revisions first: after a kill in between, the same bars told again change nothing.
-        if len(merged.revised):
-            both = pd.concat([part for part in (before, merged.revised) if len(part)])
-            self._months.put(symbol, Kind.REVISIONS, month, both.sort_index(kind="stable"))
-        if merged.changed:
-            self._months.put(symbol, Kind.BARS, month, merged.bars)
-        return merged.new
+            return sum(self._months.merge(symbol, *part) for part in by_month(frame))
 
     def _pending_revisions(self, symbol: str) -> pd.DataFrame:
         """Return those of the revisions that are among the live bars still."""

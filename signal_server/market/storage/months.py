@@ -15,6 +15,7 @@ from signal_server.core.errors import MarketDataError
 from signal_server.market.frames import empty_frame
 from signal_server.market.storage.damage import MONTH, refuse_implausible
 from signal_server.market.storage.files import Files
+from signal_server.market.storage.merge import merge
 from signal_server.market.storage.parquet import (
     DAMAGE,
     QUARANTINE_COLUMNS,
@@ -28,6 +29,7 @@ from signal_server.market.storage.parquet import (
     mixed_frame,
     rows_of,
 )
+from signal_server.market.storage.pieces import once
 
 DAMAGED = "damaged"
 """The folder for files that were moved aside."""
@@ -109,6 +111,28 @@ class MonthFiles:
     def put(self, symbol: str, kind: Kind, month: str, frame: pd.DataFrame) -> None:
         """Replace a file."""
         self._files.replace(path_of(symbol, kind, month), encode(frame))
+
+    def merge(self, symbol: str, month: str, came: pd.DataFrame) -> int:
+        """Merge bars that came (with `seen_at`) into a month; return how many were new."""
+        there = month in self.months(symbol)
+        held = self.bars(symbol, [month] if there else [])
+        before = self.revisions(symbol, [month])
+        merged = merge(held, before, came)
+        # Revisions first: after a kill in between, the same bars told again change nothing.
+        if len(merged.revised):
+            both = pd.concat([part for part in (before, merged.revised) if len(part)])
+            self.put(symbol, Kind.REVISIONS, month, both.sort_index(kind="stable"))
+        if merged.changed:
+            self.put(symbol, Kind.BARS, month, merged.bars)
+        return merged.new
+
+    def hold_back(self, symbol: str, month: str, came: pd.DataFrame) -> None:
+        """Add rows of one month to the quarantine, unless they are there."""
+        there = month in self.months(symbol, Kind.QUARANTINE)
+        held = self.quarantined(symbol, [month] if there else [])
+        both = once(pd.concat([held, came]) if there else came, QUARANTINE_COLUMNS[:-1])
+        if len(both) > len(held):
+            self.put(symbol, Kind.QUARANTINE, month, both)
 
     def edges(self, symbol: str, month: str) -> tuple[pd.Timestamp, pd.Timestamp, int]:
         """Return first close, last close and number of bars of a month, without its bars."""
