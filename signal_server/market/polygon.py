@@ -21,7 +21,6 @@ from signal_server.core.errors import (
     MarketDataError,
     NotEntitledError,
     UnavailableError,
-    UnknownSymbolError,
     VendorAuthError,
 )
 from signal_server.core.symbols import to_polygon_rest
@@ -98,13 +97,6 @@ class PolygonHistory:
     def stop(self) -> None:
         """Let all threads that wait here, now or later, meet a `StoppedError`."""
         self._calls.stopped.set()
-
-    def check_listed(self, symbol: str) -> None:
-        """Raise `UnknownSymbolError` if Polygon.io does not list the symbol."""
-        ticker = to_polygon_rest(symbol)
-        found = self._ask(lambda: self._tickers({"ticker": ticker}))
-        if ticker not in found:
-            raise UnknownSymbolError(f"Polygon.io lists no {symbol}; correct the symbol")
 
     def listed(self, *, active: bool = True) -> frozenset[str]:
         """Return the REST tickers of all coins, or of those that are listed no more."""

@@ -286,13 +286,13 @@ async def test_no_fault_of_rest_costs_or_changes_a_bar(
 async def test_a_vendor_that_refuses_for_ever_is_an_error(served: Vendor) -> None:
     served.faults.on(FaultName.REST_RATE_LIMIT)
     with pytest.raises(UnavailableError, match=r"lower polygon\.calls_per_minute"):
-        await asyncio.to_thread(history_of(served).check_listed, "BTC-USD")
+        await asyncio.to_thread(history_of(served).listed)
 
 
 async def test_a_vendor_out_of_reach_is_said_in_one_sentence(served: Vendor) -> None:
     nowhere = served.config().model_copy(update={"rest_url": "http://127.0.0.1:9"})
     with pytest.raises(UnavailableError, match=r"cannot be reached.*polygon\.rest_url"):
-        await asyncio.to_thread(PolygonHistory(nowhere, KEY, 1).check_listed, "BTC-USD")
+        await asyncio.to_thread(PolygonHistory(nowhere, KEY, 1).listed)
 
 
 async def test_months_before_a_coin_was_traded_are_not_asked_for_one_by_one(
