@@ -55,9 +55,12 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    served: Vendor, store: BarStore, patience: LivePatience = IMPATIENT
+    served: Vendor,
+    store: BarStore,
+    patience: LivePatience = IMPATIENT,
+    symbols: tuple[str, ...] = SYMBOLS,
 ) -> AsyncIterator[Listener]:
-    live = LiveBars(served.config(), KEY, SYMBOLS, store, clock=served.clock, patience=patience)
+    live = LiveBars(served.config(), KEY, symbols, store, clock=served.clock, patience=patience)
     listener = Listener(live)
     task = asyncio.create_task(listener.listen())
     try:
