@@ -4,7 +4,7 @@ A month's last bar closes in the next month. It waits for the bars of that month
 is written twice, and the month's last day is noted with them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -48,7 +48,10 @@ class Stored:
 
 
 class Deposit:
-    """Holds the rows of days until they are stored; `working` runs several symbols at once."""
+    """Holds the rows of days until they are stored; `working` runs several symbols at once.
+
+    Days can be added while others are being stored.
+    """
 
     def __init__(
         self, store: BarStore, ledger: Ledger, clock: Clock, origin: Source, working: Executor
@@ -70,18 +73,23 @@ class Deposit:
         """Take days in, in order."""
         self._days += days
 
-    def store(self, *, more_come: bool) -> Stored:
-        """Store what is held; if more comes, a month's last bar may wait for it."""
-        ends = max((day.ends for day in self._days), default=None)
+    def take(self) -> list[DayRead]:
+        """Return the days that are held, and hold them no longer."""
+        days, self._days = self._days, []
+        return days
+
+    def store(self, read: Sequence[DayRead], *, more_come: bool) -> Stored:
+        """Store days; if more come, a month's last bar may wait for them."""
+        ends = max((day.ends for day in read), default=None)
         hold_from = ends if more_come and ends is not None and ends.day == 1 else None
-        days = [day.bars for day in self._days]
+        days = [day.bars for day in read]
         symbols = sorted(self._landing.symbols_held() | {s for day in days for s in day.rows})
         landed = self._working.map(lambda s: self._landing.land(s, days, hold_from), symbols)
         by_symbol = dict(zip(symbols, landed, strict=True))
-        known = [*self._unnoted, *self._days]
+        known = [*self._unnoted, *read]
         done = [day for day in known if hold_from is None or day.ends < hold_from]
         self._note(done)
-        self._unnoted, self._days = known[len(done) :], []
+        self._unnoted = known[len(done) :]
         return Stored(by_symbol, done)
 
     def _note(self, days: Iterable[DayRead]) -> None:

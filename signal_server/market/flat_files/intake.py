@@ -1,7 +1,8 @@
 """Flat files into the store: days are read side by side, and each month is written once.
 
 Files come ahead of their reading, onto the disk. Rows are held until the month or the memory for
-them is full. A day counts as read when its bars are stored; a kill before that costs no download.
+them is full; while they are stored, the next month is read. A day counts as read when its bars
+are stored; a kill before that costs no download.
 """
 
 import os
@@ -33,8 +34,8 @@ from signal_server.market.flat_files.published import Fetched, FlatFileSource, P
 from signal_server.market.plan import coverage_of
 from signal_server.market.store import BarStore
 
-MOST_ROWS = 5_000_000
-"""So many rows of 56 bytes are held at the most, and those of the files under work."""
+MOST_ROWS = 4_500_000
+"""So many rows of 56 bytes are held at the most, as many are being stored, and some are read."""
 READ_AT_ONCE = 8
 FETCHED_AHEAD = 32
 _WORKERS = min(4, os.cpu_count() or 1)
@@ -136,17 +137,26 @@ class FlatFileIntake:
     ) -> None:
         done = bars = 0
         report(IntakeProgress(0, len(tasks), 0))
-        with self._executor(self._downloads) as fetching, self._executor(_WORKERS) as working:
-            deposit = Deposit(self._store, self._ledger, self._clock, self._origin, working)
+        with (
+            self._executor(self._downloads) as fetching,
+            self._executor(_WORKERS) as reading,
+            self._executor(_WORKERS) as writing,
+            self._executor(1) as storing,
+        ):
+            deposit = Deposit(self._store, self._ledger, self._clock, self._origin, writing)
+            under_way: Future[Stored] | None = None
             for batch, month_ends in self._batches(tasks, fetching):
-                outcomes = list(working.map(self._read, batch))
+                outcomes = list(reading.map(self._read, batch))
                 _note_failures(outcomes, result)
                 read = [day for day in outcomes if isinstance(day, DayRead)]
                 done, bars = done + len(outcomes), bars + sum(len(day.bars) for day in read)
                 deposit.add(read)
                 if month_ends or len(deposit) > MOST_ROWS:
-                    self._finish(deposit.store(more_come=done < len(tasks)), result)
+                    self._finish(under_way, result)
+                    more = done < len(tasks)
+                    under_way = storing.submit(deposit.store, deposit.take(), more_come=more)
                 report(IntakeProgress(done, len(tasks), bars))
+            self._finish(under_way, result)
 
     def _batches(
         self, tasks: list[DayTask], fetching: Executor
@@ -177,7 +187,11 @@ class FlatFileIntake:
         name, day = task.published.key, task.published.day
         return DayRead(task, fetched, read_day(fetched.path, day, task.symbols, name=name))
 
-    def _finish(self, stored: Stored, result: IntakeResult) -> None:
+    def _finish(self, storing: Future[Stored] | None, result: IntakeResult) -> None:
+        """Wait for what is being stored, and note it in the result."""
+        if storing is None:
+            return
+        stored = storing.result()
         for symbol, landed in stored.symbols.items():
             result.symbols[symbol] = result.symbols.get(symbol, Landed()) + landed
         for day in stored.days:

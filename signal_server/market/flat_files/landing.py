@@ -93,7 +93,8 @@ class Landing:
         if len(checked.refused):
             self._refuse(symbol, checked.refused)
         if len(checked.good):
-            self._before[symbol] = checked.good.iloc[-_CONTEXT_BARS:]
+            # A copy: a view would keep the whole month in memory.
+            self._before[symbol] = checked.good.iloc[-_CONTEXT_BARS:].copy()
         return Landed(new, len(checked.refused))
 
     def _known(self, symbol: str, frame: pd.DataFrame) -> pd.DataFrame:
