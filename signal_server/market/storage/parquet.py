@@ -45,7 +45,7 @@ class Columns:
 
 def encode(frame: pd.DataFrame) -> pa.Buffer:
     """Return a Parquet file of a frame whose index is `close_time`."""
-    table = pa.Table.from_pandas(frame)
+    table = pa.Table.from_pandas(frame, nthreads=1)
     names = [INDEX_NAME, *frame.columns]
     metadata = {**table.schema.metadata, _SUM_KEY: _MARK + _NO_SUM}
     schema = pa.schema([_field(table, name) for name in names], metadata)
@@ -180,7 +180,10 @@ def _index(times: npt.NDArray[np.int64]) -> pd.DatetimeIndex:
 def _field(table: pa.Table, name: str) -> pa.Field:
     """Return a column's type; what no bar lacks is required, which is read sooner."""
     sure = name in _SURE and not table[name].null_count
-    return table.schema.field(name).with_nullable(not sure)
+    if name in _TEXT:
+        return table.schema.field(name)
+    kind = pa.float64() if name in BAR_COLUMNS else _TIME
+    return pa.field(name, kind, nullable=not sure)
 
 
 def _encoding(name: str) -> str:
