@@ -1,5 +1,6 @@
 """`signal-server predict`: a model's predictions for any stored period, in a Parquet file."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,7 +105,7 @@ def _parquet(out: Path, manifest: "Manifest") -> "Iterator[Callable[[pd.DataFram
     import pyarrow.parquet as pq
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     schema = _schema(manifest)
     try:
         with pq.ParquetWriter(partial, schema, compression="zstd") as writer:

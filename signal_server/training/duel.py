@@ -1,7 +1,7 @@
 """Two models on the same rows, of which neither has learned."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
@@ -63,7 +63,7 @@ def fight(store: BarStore, models: tuple[Model, Model], report: Progress) -> Due
         raise ModelError(f"{first.id} and {second.id} predict different things; compare others")
     symbols = tuple(one for one in first.symbols if one in second.symbols)
     begin = max(learned_period(manifest)[1] for manifest in (first, second))
-    frames = [_scored(store, model, symbols, begin, report) for model in models]
+    frames = [_scored(store, ScoreRequest(model, symbols, begin), report) for model in models]
     both = frames[0].merge(frames[1], on=["close_time", "symbol"], suffixes=("_0", "_1"))
     if not len(both):
         raise NoHistoryError(
@@ -73,16 +73,10 @@ def fight(store: BarStore, models: tuple[Model, Model], report: Progress) -> Due
     return _judge(both.sort_values(["close_time", "symbol"]), models, symbols)
 
 
-def _scored(
-    store: BarStore,
-    model: Model,
-    symbols: Sequence[str],
-    begin: datetime,
-    report: Progress,
-) -> pd.DataFrame:
-    names = [f"p_{name.lower()}" for name in model.manifest.classes]
+def _scored(store: BarStore, request: ScoreRequest, report: Progress) -> pd.DataFrame:
+    names = [f"p_{name.lower()}" for name in request.model.manifest.classes]
     frames: Iterable[pd.DataFrame] = chain.from_iterable(
-        _of_symbol(store, ScoreRequest(model, (symbol,), begin), report) for symbol in symbols
+        _of_symbol(store, replace(request, symbols=(symbol,)), report) for symbol in request.symbols
     )
     known = [frame.loc[frame["label"].notna()] for frame in frames]
     kept = [frame.astype({"symbol": "str"})[["close_time", "symbol", "label", *names]]

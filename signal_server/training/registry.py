@@ -129,10 +129,7 @@ class ModelRegistry:
         """Return the version that `load(name)` opens; raise `ModelError` when there is none."""
         version = self.aliases(name).champion
         if version is None:
-            raise ModelError(
-                f"no model of profile {name} in {self._root}; "
-                f"train one with `signal-server train --profile {name}`"
-            )
+            raise ModelError(f"no model of profile {name} in {self._root}; {self._advice(name)}")
         return _checked(version)
 
     def challengers(self, name: str) -> tuple[str, ...]:
@@ -193,6 +190,12 @@ class ModelRegistry:
         Raises `ModelError` when there is none or it is damaged.
         """
         return _read_manifest(self._folder(name, version or self.champion(name)))[0]
+
+    def _advice(self, name: str) -> str:
+        own = sorted(path.name for path in self._root.glob(name_of_own(name, "*")))
+        if own:
+            return f"each symbol has its own: name one, like {own[0]}"
+        return f"train one with `signal-server train --profile {name}`"
 
     def _folder(self, name: str, version: str) -> Path:
         return self._root / _checked(name) / _checked(version)

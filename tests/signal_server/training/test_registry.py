@@ -382,3 +382,10 @@ def test_a_model_of_minute_bars_does_not_fit_second_bars(registry, trained):
     model.check_bar_seconds(60)
     with pytest.raises(SchemaMismatchError, match="bars of 60 s, not 1 s"):
         model.check_bar_seconds(1)
+
+
+def test_a_profile_with_a_model_a_symbol_asks_for_the_symbol(registry, trained):
+    card = replace(trained.card, id=f"{trained.card.id}.BTC-USD")
+    registry.register(replace(trained, card=card))
+    with pytest.raises(ModelError, match=f"name one, like {card.id}"):
+        registry.load(trained.card.id)
