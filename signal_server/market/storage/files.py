@@ -10,16 +10,16 @@ from pyarrow import fs
 
 from signal_server.core.errors import MarketDataError
 
+_OBJECT_STORES = {"s3", "gcs", "abfs"}
+
 
 class Files:
-    """Files of any filesystem of pyarrow or fsspec, by their paths below the root.
-
-    An object store shows a file when it is complete, so it needs no second step.
-    """
+    """Files of any filesystem of pyarrow or fsspec, by their paths below the root."""
 
     def __init__(self, filesystem: Any, base: str) -> None:
         self._filesystem = filesystem
         self._base = base.rstrip("/")
+        self._holds_objects = filesystem.type_name in _OBJECT_STORES
 
     @classmethod
     def at(cls, root: Path | str, below: str) -> "Files":
@@ -27,6 +27,8 @@ class Files:
         if isinstance(root, Path) or "://" not in root:
             return LocalFiles(Path(root) / below)
         filesystem, base = _filesystem_of(root)
+        if isinstance(filesystem, fs.LocalFileSystem):
+            return LocalFiles(Path(base) / below)
         return cls(filesystem, f"{base.rstrip('/')}/{below}")
 
     def folders(self) -> list[str]:
@@ -68,13 +70,18 @@ class Files:
         """Delete what killed writers left half written."""
 
     def _put(self, path: str, content: pa.Buffer) -> None:
+        # An object store shows a file when it is complete; elsewhere it is put there by a move.
+        folder, _, name = path.rpartition("/")
+        written = path if self._holds_objects else f"{folder}/.{name}.partial"
         self._make_folder(path)
-        with self._filesystem.open_output_stream(self.place(path)) as stream:
+        with self._filesystem.open_output_stream(self.place(written)) as stream:
             stream.write(content)
+        if written != path:
+            self._filesystem.move(self.place(written), self.place(path))
 
     def _make_folder(self, path: str) -> None:
-        # On S3 a folder is a part of names, and making one would leave an empty object.
-        if not isinstance(self._filesystem, fs.S3FileSystem):
+        # In an object store a folder is a part of names; making one would leave an empty object.
+        if not self._holds_objects:
             self._filesystem.create_dir(self.place(path).rpartition("/")[0], recursive=True)
 
     def _list(self, folder: str) -> list[Any]:

@@ -16,7 +16,7 @@ from signal_server.market.store import BarStore
 
 SYMBOL = "BTC-USD"
 START = datetime(2025, 1, 31, 23, 0, tzinfo=UTC)
-RUNS = 4
+RUNS = 3
 WRITER = """
 import sys
 from datetime import datetime, timedelta

@@ -98,6 +98,16 @@ def test_whatever_was_told_when_each_moment_is_known_as_it_was(
             assert then.loc[pd.Timestamp(after(minute)), "close"] == close
 
 
+def test_whole_numbers_and_other_units_of_time_are_stored_like_any_others(store: BarStore) -> None:
+    wanted = frame(range(3))
+    odd = wanted.astype({"close": "int64", "volume": "int32"})
+    odd.index = odd.index.as_unit("ns")
+    assert store.write(SYMBOL, odd) == 3
+    pd.testing.assert_frame_equal(store.read(SYMBOL), wanted, check_freq=False)
+    assert store.write(SYMBOL, odd) == 0
+    assert store.write(SYMBOL, frame(range(5))) == 2
+
+
 @pytest.mark.parametrize("columns", [("close",), BAR_COLUMNS])
 def test_columns_that_are_not_asked_for_are_not_read(
     store: BarStore, columns: tuple[str, ...]
