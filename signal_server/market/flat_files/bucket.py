@@ -221,7 +221,7 @@ def _published(entry: dict[str, Any]) -> Published | None:
     if day is None:
         return None
     version = str(entry["ETag"]).strip('"')
-    return Published(day, str(entry["Key"]), version, int(entry["Size"]), entry["LastModified"])
+    return Published(day, str(entry["Key"]), version, int(entry["Size"]))
 
 
 def _hurry(body: Any) -> None:

@@ -1,7 +1,7 @@
 """Flat files in a folder of this computer, as they were downloaded by hand."""
 
 import hashlib
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from signal_server.core.errors import ImportFileError
@@ -49,6 +49,4 @@ class FlatFileFolder:
         with path.open("rb") as file:
             # Not for safety: it is the name that S3 gives a file's content.
             version = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-        status = path.stat()
-        modified = datetime.fromtimestamp(status.st_mtime, UTC)
-        return Published(day, str(path), version.hexdigest(), status.st_size, modified)
+        return Published(day, str(path), version.hexdigest(), path.stat().st_size)

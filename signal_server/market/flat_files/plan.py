@@ -74,11 +74,20 @@ def tasks_of(
     for day in request.days:
         if day in published:
             version = published[day].version
-            changed = {s for s in request.symbols if versions.get((s, day), version) != version}
+            read = {symbol: versions.get((symbol, day), version) for symbol in request.symbols}
+            changed = {symbol for symbol, before in read.items() if _differ(before, version)}
             symbols = tuple(s for s in request.symbols if s in changed or day in holes[s])
             if symbols:
                 tasks.append(DayTask(published[day], symbols, bool(changed)))
     return tasks
+
+
+def _differ(before: str, now: str) -> bool:
+    """Tell whether a file has changed; S3's ETag of an upload in parts is no MD5, and cannot say.
+
+    Then the bars of a file that was imported from a folder stay as they are.
+    """
+    return before != now and ("-" in before) == ("-" in now)
 
 
 def days_in(intervals: Iterable[Interval]) -> Iterator[date]:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +17,6 @@ class Published:
     key: str
     version: str
     size_bytes: int
-    modified: datetime
 
 
 @dataclass(frozen=True, slots=True)

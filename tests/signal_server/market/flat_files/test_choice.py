@@ -1,6 +1,6 @@
 """Flat files are taken where they are sooner, and the reason is said."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -12,9 +12,8 @@ from signal_server.market.flat_files.published import Published
 
 
 def tasks(days: int, *, again: bool = False) -> list[DayTask]:
-    now = datetime(2025, 2, 1, tzinfo=UTC)
     first = date(2024, 1, 1)
-    files = [Published(first + timedelta(days=n), "key", "a", 12_000_000, now) for n in range(days)]
+    files = [Published(first + timedelta(days=n), "key", "a", 12_000_000) for n in range(days)]
     return [DayTask(file, ("BTC-USD",), again) for file in files]
 
 

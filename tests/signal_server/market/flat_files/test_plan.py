@@ -21,8 +21,7 @@ REQUEST = FlatFileRequest(("BTC-USD", "ETH-USD"), FIRST, FIRST + timedelta(days=
 
 
 def published(*days: date, version: str = "a") -> dict[date, Published]:
-    now = datetime(2025, 2, 1, tzinfo=UTC)
-    return {day: Published(day, f"{day}.csv.gz", version, 9, now) for day in days}
+    return {day: Published(day, f"{day}.csv.gz", version, 9) for day in days}
 
 
 def test_each_symbol_gets_the_days_that_it_lacks() -> None:
@@ -47,6 +46,9 @@ def test_a_file_of_another_version_is_read_again_for_those_who_read_it() -> None
     assert task.symbols == ("BTC-USD",)
     assert task.again
     assert not tasks_of(REQUEST, published(day), missing, {("BTC-USD", day): "a"})
+    in_parts = published(day, version="b-2")
+    assert not tasks_of(REQUEST, in_parts, missing, {("BTC-USD", day): "a"})
+    assert tasks_of(REQUEST, in_parts, missing, {("BTC-USD", day): "a-2"})
 
 
 @given(st.integers(0, 5_000_000), st.integers(1, 200_000))
