@@ -38,11 +38,15 @@ class _Later:
 
 
 class BarEvents:
-    """Tells the bars of a market, step by step."""
+    """Tells the bars of a market, step by step.
+
+    `early` and `unfinished` keep what was told of bars before what is true, by symbol and start.
+    """
 
     def __init__(self, market: SimMarket, faults: FaultSwitch) -> None:
         self.early: dict[tuple[str, datetime], SimBar] = {}
-        self._market = market
+        self.unfinished: dict[tuple[str, datetime], SimBar] = {}
+        self.market = market
         self._faults = faults
         self._kind = EVENT_OF[market.bar_seconds]
         self._later: list[_Later] = []
@@ -64,21 +68,21 @@ class BarEvents:
         self._later = [later for later in self._later if later.step > step]
         for later in now:
             if later.corrects is not None:
-                self._market.correct(later.telling.symbol, later.corrects)
+                self.market.correct(later.telling.symbol, later.corrects)
         return [later.telling for later in now]
 
     def bars(self, step: int) -> list[Telling]:
         """Return the bars of a step, each wrong in at most one way."""
-        found = (self._market.bar(symbol, step) for symbol in self._market.symbols)
+        found = (self.market.bar(symbol, step) for symbol in self.market.symbols)
         names = [name for name in self._wrong if name in self._faults.names]
         return [t for bar in found if bar is not None for t in self._tell(bar, step, names)]
 
     def trades(self, step: int) -> Iterator[Telling]:
         """Yield a trade for each bar of a step."""
-        for symbol in self._market.symbols:
-            bar = self._market.bar(symbol, step)
+        for symbol in self.market.symbols:
+            bar = self.market.bar(symbol, step)
             if bar is not None:
-                yield Telling("XT", symbol, trade_event(bar, self._market.bar_seconds))
+                yield Telling("XT", symbol, trade_event(bar, self.market.bar_seconds))
 
     def hold(self, tellings: list[Telling], until_step: int) -> None:
         """Tell these at the end of a later step, after its own."""
@@ -92,7 +96,7 @@ class BarEvents:
         return [self._of(bar)]
 
     def _of(self, bar: SimBar) -> Telling:
-        return Telling(self._kind, bar.symbol, bar_event(bar, self._market.bar_seconds))
+        return Telling(self._kind, bar.symbol, bar_event(bar, self.market.bar_seconds))
 
     def _duplicate(self, bar: SimBar, _step: int, _fault: Fault) -> list[Telling]:
         return [self._of(bar)] * 2
@@ -104,7 +108,7 @@ class BarEvents:
     def _revised(self, bar: SimBar, step: int, fault: Fault) -> list[Telling]:
         """Tell what was known early, and the truth some steps later."""
         early = replace(bar, close=(bar.open + bar.close) / 2, volume=bar.volume * 0.9)
-        self._market.tell_first(early)
+        self.market.tell_first(early)
         self.early[bar.symbol, bar.start] = early
         due = step + int(fault.amount or _REVISED_STEPS)
         self._later.append(_Later(due, self._of(bar), corrects=bar.start))
@@ -112,9 +116,12 @@ class BarEvents:
 
     def _unfinished(self, bar: SimBar, step: int, _fault: Fault) -> list[Telling]:
         """Tell the next bar, too, as it will be when half of it is over."""
-        half = timedelta(seconds=self._market.bar_seconds / 2)
-        begun = self._market.unfinished_bar(bar.symbol, self._market.start_of(step + 1) + half)
-        return [self._of(bar)] + ([] if begun is None else [self._of(begun)])
+        half = timedelta(seconds=self.market.bar_seconds / 2)
+        begun = self.market.unfinished_bar(bar.symbol, self.market.start_of(step + 1) + half)
+        if begun is None:
+            return [self._of(bar)]
+        self.unfinished[begun.symbol, begun.start] = begun
+        return [self._of(bar), self._of(begun)]
 
     def _future(self, bar: SimBar, _step: int, fault: Fault) -> list[Telling]:
         return [self._of(bar), self._of(_moved(bar, fault.amount or _FUTURE_S))]

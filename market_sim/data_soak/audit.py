@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pandas as pd
 
 from market_sim.data_soak.diary import VALUES, Delivered
-from market_sim.market import SimBar, SimMarket
+from market_sim.market import SimBar
+from market_sim.polygon_events import BarEvents
 from market_sim.polygon_pages import ms
 
 Values = tuple[float, ...]
@@ -20,12 +21,18 @@ _EARLY_MS = 1.0
 
 
 class Truth:
-    """The market's bars, and what vendors said of some of them at first."""
+    """The market's bars, and what the stream said of some of them before it said what is true.
 
-    def __init__(self, market: SimMarket, early: Mapping[tuple[str, datetime], SimBar]) -> None:
+    An unfinished bar that came only after its end, by the fault of a busy computer, cannot be told
+    from a final one: it counts as told early.
+    """
+
+    def __init__(self, events: BarEvents) -> None:
+        market = events.market
         self.length_ms = market.bar_seconds * 1000
         self.symbols = market.symbols
-        self._early = early
+        self._events = events
+        self._excused: set[tuple[str, int]] = set()
         start, end = market.start_of(0), market.ends_at
         self._bars = {
             symbol: {
@@ -50,9 +57,20 @@ class Truth:
 
     def early(self, symbol: str, close_ms: int) -> Values | None:
         """Return what was told of a bar at first, if that was something else."""
-        start = pd.Timestamp(close_ms - self.length_ms, unit="ms", tz="UTC").to_pydatetime()
-        bar = self._early.get((symbol, start))
-        return None if bar is None else _values(bar)
+        known = self._events.early.get((symbol, self._start(close_ms)))
+        if known is None and (symbol, close_ms) in self._excused:
+            known = self._events.unfinished.get((symbol, self._start(close_ms)))
+        return None if known is None else _values(known)
+
+    def excuse(self, bar: Delivered) -> None:
+        """Take an unfinished bar for an early one, if it came after its end."""
+        told = self._events.unfinished.get((bar.symbol, self._start(bar.close_ms)))
+        came_ms = bar.handed_ms - bar.waited_ms
+        if told is not None and _values(told) == bar.numbers and came_ms >= bar.close_ms:
+            self._excused.add((bar.symbol, bar.close_ms))
+
+    def _start(self, close_ms: int) -> datetime:
+        return datetime.fromtimestamp((close_ms - self.length_ms) / 1000, UTC)
 
 
 @dataclass(slots=True)
@@ -100,7 +118,8 @@ class LifeAudit:
             self._problem(bar, "it was delivered twice")
         elif bar.close_ms in self.held[bar.symbol] or bar.close_ms <= self.given.get(bar.symbol, 0):
             self._problem(bar, "it was delivered although it was held before")
-        wrong = self.truth.fault_of(bar.symbol, bar.close_ms, bar.values)
+        self.truth.excuse(bar)
+        wrong = self.truth.fault_of(bar.symbol, bar.close_ms, bar.numbers)
         if wrong is not None:
             self._problem(bar, wrong)
         if bar.handed_ms < bar.close_ms - _EARLY_MS:

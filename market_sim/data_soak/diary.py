@@ -18,12 +18,12 @@ VALUES = ("open", "high", "low", "close", "volume")
 class Delivered:
     """A bar as it was handed to the consumer; times in ms of the market's clock.
 
-    `values` are those of `VALUES`. `waited_ms` is from receipt to here.
+    `numbers` are those of `VALUES`. `waited_ms` is from receipt to here.
     """
 
     symbol: str
     close_ms: int
-    values: tuple[float, ...]
+    numbers: tuple[float, ...]
     repaired: bool
     handed_ms: int
     waited_ms: float

@@ -89,7 +89,7 @@ class DataSoak:
         self._random = Random(f"data soak {wish.seed}")  # noqa: S311 - chance in a simulation
         market = stand_in.stream.market
         self._market = market
-        self._truth = Truth(market, stand_in.stream.events.early)
+        self._truth = Truth(stand_in.stream.events)
         self._held: dict[str, Bars] = {symbol: {} for symbol in market.symbols}
         self._result = DataSoaked(wish)
         self._number = 0

@@ -1,4 +1,7 @@
-"""Hundreds of wrong bars and frames in seconds, through one consumer inside this process."""
+"""Hundreds of wrong bars and frames in seconds, through one consumer inside this process.
+
+The bars are stretches of every real file, the gappy ones too, where the files are.
+"""
 
 import asyncio
 import time
@@ -18,8 +21,11 @@ from market_sim.polygon_pages import ms
 from market_sim.polygon_server import PolygonStandIn, serving
 from market_sim.polygon_storm import BARS
 from market_sim.trials.prices import coins
+from tests.real_data import FOLDER
 
-SEED, SYMBOLS, HISTORY_BARS, SPEED = 1, 8, 60, 4.0
+SEED, HISTORY_BARS, SPEED = 1, 60, 4.0
+FILES = sorted(FOLDER.glob("*.parquet"))
+SYMBOLS = len(FILES) or 8
 STORMY_BARS, PATIENCE_S = 60, 60.0
 FRAMES = {kind.name for kind in BARS if kind.lasts_s is None}
 
@@ -27,8 +33,8 @@ FRAMES = {kind.name for kind in BARS if kind.lasts_s is None}
 def a_market(seed: int) -> SimMarket:
     steps = HISTORY_BARS + round((STORMY_BARS + PATIENCE_S * SPEED) * 1.5)
     return SimMarket(
-        soak_tables((), coins(SYMBOLS), steps, seed),
-        description="seeded bars",
+        soak_tables(FILES, coins(SYMBOLS), steps, seed),
+        description="stretches of bars",
         bar_seconds=1,
         live_start=utc_now().replace(microsecond=0),
         history_bars=HISTORY_BARS,
@@ -67,7 +73,7 @@ async def test_no_wrong_bar_passes_and_no_true_one_is_lost(tmp_path: Path) -> No
     clock = FastClock(market.live_start, utc_now(), SPEED)
     async with serving(market, KEY, clock=clock, seed=SEED) as stand_in:
         audit = LifeAudit(
-            Truth(market, stand_in.stream.events.early),
+            Truth(stand_in.stream.events),
             {symbol: {} for symbol in market.symbols},
         )
         wish = a_wish(stand_in, clock, tmp_path)
