@@ -80,7 +80,7 @@ def _timed(
 ) -> tuple[WalkForward, float]:
     folder = folder_of(root, dataset, spec, schedule)
     started = time.perf_counter()
-    result = walk_forward(dataset, spec, schedule, folder, lambda _done, _total: None)
+    result = walk_forward(dataset, spec, schedule, folder, progress=lambda _done, _total: None)
     return result, time.perf_counter() - started
 
 

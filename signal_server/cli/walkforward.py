@@ -93,7 +93,7 @@ def _walk(
         schedule = schedule_of(dataset, *when)
         folder = folder_of(root, dataset, spec, schedule)
         with counting_bar("steps") as progress:
-            return walk_forward(dataset, spec, schedule, folder, progress), folder.path
+            return walk_forward(dataset, spec, schedule, folder, progress=progress), folder.path
 
 
 def _table(result: "WalkForward") -> "Table":

@@ -97,16 +97,6 @@ class Ladder:
         return self.level(level)[start : start + count]
 
 
-def rolling_sum(values: Array, length: int) -> Array:
-    """Return the sum of the last `length` values."""
-    return Ladder(np.add, values).window(length)
-
-
-def rolling_max(values: Array, length: int) -> Array:
-    """Return the largest of the last `length` values."""
-    return Ladder(np.maximum, values).window(length)
-
-
 def rolling_deviation(values: Array, length: int, freedom: int = 1) -> Array:
     """Return the standard deviation of the last `length` values; exactly 0 if all are equal.
 

@@ -71,6 +71,10 @@ def sections(validation: Validation) -> tuple[Sequence[Section], ...]:
         "What the model gains on simple forecasts of the same rows; an interval above 0 is a gain.",
         lines=rival_lines(validation),
     )
+    return (confidence, worth), (probability, rivals), *_details(validation)
+
+
+def _details(validation: Validation) -> tuple[Sequence[Section], ...]:
     over_time = Section(
         "Does it hold over time?",
         "Whiskers that cross the grey marks do not tell the model from always saying one class.",
@@ -88,7 +92,7 @@ def sections(validation: Validation) -> tuple[Sequence[Section], ...]:
     figures = Section(
         "All figures", "As printed after the training.", "", describe(validation), True
     )
-    return (confidence, worth), (probability, rivals), (over_time,), (coins, figures)
+    return (over_time,), (coins, figures)
 
 
 def rival_lines(validation: Validation) -> tuple[SummaryLine, ...]:

@@ -96,6 +96,7 @@ def walk_forward(
     spec: TrainingSpec,
     schedule: Schedule,
     folder: ForecastFolder,
+    *,
     progress: Progress,
 ) -> WalkForward:
     """Train at each moment of `schedule` on the past alone, and forecast up to the next moment.

@@ -8,12 +8,20 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from signal_server.features.windows import (
     Array,
+    Ladder,
     before,
     ratio,
     rolling_deviation,
-    rolling_max,
-    rolling_sum,
 )
+
+
+def rolling_sum(values: Array, length: int) -> Array:
+    return Ladder(np.add, values).window(length)
+
+
+def rolling_max(values: Array, length: int) -> Array:
+    return Ladder(np.maximum, values).window(length)
+
 
 series = st.lists(st.floats(-1e6, 1e6), max_size=60).map(np.array)
 lengths = st.integers(2, 12)

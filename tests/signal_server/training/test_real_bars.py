@@ -55,7 +55,7 @@ def test_walking_forward_over_real_bars_claims_little(real_bars, make_spec, tmp_
     with open_dataset({"BTC-USD": real_bars}, spec, lambda _s, _f: None) as dataset:
         schedule = schedule_of(dataset, Pace(day, 12 * day, timedelta(seconds=900)), None)
         folder = folder_of(tmp_path, dataset, spec, schedule)
-        result = walk_forward(dataset, spec, schedule, folder, lambda _d, _t: None)
+        result = walk_forward(dataset, spec, schedule, folder, progress=lambda _d, _t: None)
     assert len(result.steps) >= 7
     assert 0.42 < result.validation.accuracy < 0.58
     assert result.validation.verdict is not Verdict.PROCEED

@@ -46,7 +46,7 @@ def walk(tmp_path):
             if done == stop_after:
                 raise KeyboardInterrupt
 
-        return walk_forward(dataset, spec, schedule, folder, progress), folder, seen
+        return walk_forward(dataset, spec, schedule, folder, progress=progress), folder, seen
 
     return run
 
