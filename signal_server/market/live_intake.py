@@ -59,7 +59,6 @@ class LiveIntake:
         for symbol, frame in stored.items():
             self.checker.prime(symbol, frame)
         self._bar_seconds = bar_seconds
-        self._length = timedelta(seconds=bar_seconds)
         self._early = timedelta(seconds=min(EARLY_S, bar_seconds / 4))
         self._pairs = {to_polygon_stream(symbol): symbol for symbol in stored}
         self._poll_every_s = max(patience.poll_s, float(bar_seconds))
@@ -136,7 +135,7 @@ class LiveIntake:
         if isinstance(verdict, BarFault):
             self.quarantined.append((bar, verdict))
             logger.warning("%s: a bar is quarantined as %s: %.200r", symbol, verdict, bar)
-            if early:
+            if early and number > self._just_now(at)[1]:
                 # The true one comes when it is over, by the stream or else by REST.
                 self.orders[symbol].doubt(self._just_now(at))
             else:
@@ -151,14 +150,14 @@ class LiveIntake:
         order.take(number, LiveBar(bar, at, False, verdict), now_s, self.passed)
 
     def _is_early(self, symbol: str, bar: Bar, number: int, at: datetime) -> bool:
-        """Tell whether a bar may not be over.
+        """Tell whether a bar may have been sent before it was over.
 
-        So may one be that comes with the bar before it, if a busy computer took it late.
+        So was perhaps one that comes in one frame with the bar before it: nobody knows how long
+        a busy computer, or the vendor's, has let that frame lie.
         """
         follows = self._in_frame.get(symbol) == number - 1
         self._in_frame[symbol] = number
-        latest = at - self._length if follows else at + self._early
-        return bar.close_time > latest
+        return follows or bar.close_time > at + self._early
 
     def _begin(self, symbol: str, now: int) -> None:
         self.orders[symbol].begin(now + 1)

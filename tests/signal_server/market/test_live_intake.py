@@ -65,11 +65,7 @@ def test_it_does_not_leave_either_when_a_busy_computer_takes_it_after_its_end() 
     live = intake()
     live.frame(json.dumps([event(1), event(2, c=2.5)]), at(2.3), 0.0)
     assert closes(live) == [1]
-    assert START + 2 in live.orders["BTC-USD"].doubtful
-    # What comes long after both are over is final.
-    live.frame(json.dumps([event(3), event(4)]), at(9.0), 6.0)
-    live.tick(at(20.0), 20.0, can_ask=True)
-    assert closes(live) == [3, 4]
+    assert START + 2 in live.orders["BTC-USD"].lost
 
 
 def test_a_bad_event_costs_that_bar_alone_and_has_it_fetched() -> None:
