@@ -78,7 +78,7 @@ class BackfillScreen:
 
     def wait(self, waiting: Waiting) -> None:
         """Say why nothing moves."""
-        text = f"{waiting.reason} (trying again in {waiting.wait_s:.0f} s)"
+        text = f"{waiting.reason} (trying again in {waiting.wait_s:.1f} s)"
         self._progress.console.print(text, style="yellow", markup=False)
 
     def sentence(self) -> str:

@@ -1,6 +1,7 @@
 """Real bars through REST and all of its faults into the store: bar for bar what they were."""
 
 import asyncio
+import itertools
 from datetime import timedelta
 from pathlib import Path
 
@@ -49,8 +50,9 @@ def market_of(path: Path) -> SimMarket:
     )
 
 
-@pytest.mark.parametrize("client", PACKAGES)
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    ("name", "client"), list(zip(FILES, itertools.cycle(PACKAGES), strict=False))
+)
 async def test_a_real_file_comes_through_every_fault_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, client: str
 ) -> None:
