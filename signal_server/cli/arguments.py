@@ -9,6 +9,9 @@ from signal_server.core.errors import UnknownSymbolError
 from signal_server.core.symbols import check_symbol
 
 _DURATION = re.compile(r"(\d+)([smhd])")
+_FIRST_YEAR, _LAST_YEAR = 1971, 2199
+_MAX_DIGITS = 10
+_LONGEST = timedelta(days=10_000)
 _UNITS = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
@@ -81,6 +84,8 @@ class Moment(click.ParamType[datetime]):
             moment = datetime.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is no date; write 2026-01-31 or 2026-01-31T12:00", param, ctx)
+        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            self.fail(f"{value!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}", param, ctx)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -89,19 +94,23 @@ class Duration(click.ParamType[timedelta]):
 
     name = "duration"
 
+    def __init__(self, *, positive: bool = False) -> None:
+        self._positive = positive
+
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
-        """Return the duration, not below 0."""
+        """Return the duration, not below 0, and if `positive` above it."""
         if isinstance(value, timedelta):
             return value
         found = _DURATION.fullmatch(str(value))
         if found is None:
             self.fail(f"{value!r} is no duration; write 90s, 15m, 12h or 180d", param, ctx)
-        try:
-            return int(found[1]) * _UNITS[found[2]]
-        except OverflowError:
-            self.fail(f"{value!r} is too long", param, ctx)
+        if len(found[1]) > _MAX_DIGITS or (made := int(found[1]) * _UNITS[found[2]]) > _LONGEST:
+            self.fail(f"{value!r} is too long; {_LONGEST.days} d are the most", param, ctx)
+        if self._positive and not made:
+            self.fail(f"{value!r} is nothing; write a duration above 0", param, ctx)
+        return made
 
 
 def _split(value: object) -> list[str]:

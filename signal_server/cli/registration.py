@@ -44,7 +44,7 @@ class Admission:
 def admit(settings: Settings, trained: TrainedModel, wish: Action = Action.PROMOTED) -> Admission:
     """Register a model, promote it if it passes the gates, and write its report.
 
-    Raises `ModelError` when it cannot be registered.
+    Raises `ModelError` when it cannot be registered, or its report cannot be written.
     """
     registry = ModelRegistry(settings.models_dir)
     card = trained.card
@@ -54,7 +54,13 @@ def admit(settings: Settings, trained: TrainedModel, wish: Action = Action.PROMO
     told = registry.aliases(manifest.id).history
     event = next(one for one in reversed(told) if one.version == manifest.version)
     folder = settings.reports_dir / f"{manifest.id}-{manifest.version}"
-    write_report(folder, model_report(manifest, trained.reference, event))
+    try:
+        write_report(folder, model_report(manifest, trained.reference, event))
+    except OSError as error:
+        raise ModelError(
+            f"{manifest.id}@{manifest.version} is registered, but its report {folder} cannot be "
+            f"written: {error.strerror}"
+        ) from error
     return Admission(manifest, event, folder / "index.html", audited)
 
 

@@ -82,6 +82,9 @@ def bars_for(session: Session, spec: TrainingSpec, period: Period) -> Mapping[st
     a symbol without any.
     """
     settings = session.settings
+    start, end = period
+    if start and end and start >= end:
+        raise NoHistoryError(f"--start {start:%Y-%m-%d %H:%M} is not before --end; swap them")
     if not spec.symbols:
         raise NoHistoryError("no bars to train on; fetch them with `signal-server backfill`")
     names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)

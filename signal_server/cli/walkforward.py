@@ -25,9 +25,15 @@ if TYPE_CHECKING:
 @click.option("--symbols", type=SymbolList(), help="Symbols to learn from; all stored by default.")
 @click.option("--start", type=Moment(), help="First training; a window after the first row.")
 @click.option("--end", type=Moment(), help="Use bars up to this moment only.")
-@click.option("--every", type=Duration(), default="1d", show_default=True, help="Train so often.")
 @click.option(
-    "--window", type=Duration(), default="180d", show_default=True, help="Learn from so much."
+    "--every", type=Duration(positive=True), default="1d", show_default=True, help="Train so often."
+)
+@click.option(
+    "--window",
+    type=Duration(positive=True),
+    default="180d",
+    show_default=True,
+    help="Learn from so much.",
 )
 @click.option(
     "--embargo", type=Duration(), help="Between learning and forecasting; a horizon by default."

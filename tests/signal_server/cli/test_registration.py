@@ -21,6 +21,7 @@ from signal_server.core.config import (
     TrainingConfig,
     load_settings,
 )
+from signal_server.core.errors import ModelError
 from signal_server.reports import pictures
 from signal_server.training.aliases import Action
 from signal_server.training.artifact import TrainedModel
@@ -138,6 +139,14 @@ def test_a_model_is_shown_with_what_its_audit_is_worth(settings, trained, config
     write_audit(settings.audit_dir, replace(audit, code=manifest.lineage.code))
     assert run(shown) == 0
     assert "made by other code" not in capsys.readouterr().out
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_model(settings, trained):
+    settings.data_dir.mkdir(parents=True)
+    settings.reports_dir.write_text("a file")
+    with pytest.raises(ModelError, match=r"planted@.* is registered, but its report"):
+        admit(settings, trained)
+    assert ModelRegistry(settings.models_dir).champion("planted")
 
 
 def test_who_trained_it_is_kept(settings, trained, monkeypatch):
