@@ -40,7 +40,7 @@ KEY = "measured"
 SYMBOLS = tuple(f"C{number:02}-USD" for number in range(100))
 SHORT_S = 30.0
 FLOOR_S = 15.0
-COMPACT_BARS = 10
+COMPACT_BARS = 30
 """Low, so that bars move into Parquet all through a short run, not once an hour."""
 
 
