@@ -82,33 +82,44 @@ class Deposit:
         """Store days; if more come, a month's last bar may wait for them."""
         ends = max((day.ends for day in read), default=None)
         hold_from = ends if more_come and ends is not None and ends.day == 1 else None
-        days = [day.bars for day in read]
-        symbols = sorted(self._landing.symbols_held() | {s for day in days for s in day.rows})
-        landed = self._working.map(lambda s: self._landing.land(s, days, hold_from), symbols)
-        by_symbol = dict(zip(symbols, landed, strict=True))
         known = [*self._unnoted, *read]
         done = [day for day in known if hold_from is None or day.ends < hold_from]
+        complete = _days_by_symbol(done)
+        bars = [day.bars for day in read]
+        symbols = self._landing.symbols_held() | {s for day in bars for s in day.rows}
+
+        def store_one(symbol: str) -> Landed:
+            landed = self._landing.land(symbol, bars, hold_from)
+            # After the bars: what counts as covered is there.
+            self._cover(symbol, complete.get(symbol, ()))
+            return landed
+
+        names = sorted(symbols | complete.keys())
+        landed = dict(zip(names, self._working.map(store_one, names), strict=True))
         self._note(done)
         self._unnoted = known[len(done) :]
-        return Stored(by_symbol, done)
+        return Stored(landed, done)
+
+    def _cover(self, symbol: str, days: Iterable[date]) -> None:
+        now = self._clock()
+        for interval in _joined(days):
+            coverage_of(self._store, symbol).add(interval, self._origin, now)
 
     def _note(self, days: Iterable[DayRead]) -> None:
-        now = self._clock()
-        read = [
+        read = (
             ReadDay(symbol, day.bars.day, day.fetched.published.version)
             for day in days
             for symbol in day.symbols
-        ]
-        by_symbol: dict[str, list[date]] = {}
-        for entry in read:
-            by_symbol.setdefault(entry.symbol, []).append(entry.day)
+        )
+        self._ledger.note(read, self._clock())
 
-        def cover(symbol: str) -> None:
-            for interval in _joined(by_symbol[symbol]):
-                coverage_of(self._store, symbol).add(interval, self._origin, now)
 
-        list(self._working.map(cover, by_symbol))
-        self._ledger.note(read, now)
+def _days_by_symbol(days: Iterable[DayRead]) -> dict[str, list[date]]:
+    by_symbol: dict[str, list[date]] = {}
+    for day in days:
+        for symbol in day.symbols:
+            by_symbol.setdefault(symbol, []).append(day.bars.day)
+    return by_symbol
 
 
 def _joined(days: Iterable[date]) -> Iterator[Interval]:
