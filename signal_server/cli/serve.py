@@ -56,8 +56,8 @@ def command(session: Session, ready_file: Path | None) -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     api_key = session.api_key()
-    settings = following(session.settings, session.coins, utc_now)
-    with _only_server(settings.data_dir):
+    with _only_server(session.settings.data_dir):
+        settings = following(session.settings, session.coins, utc_now)
         if ready_file is not None:
             # What an earlier run left would tell a waiting program the wrong address.
             ready_file.unlink(missing_ok=True)

@@ -324,10 +324,15 @@ def test_a_model_of_another_feature_schema_is_refused(
 
 
 def test_a_model_of_other_bars_is_refused(
-    installation: Installation, capsys: pytest.CaptureFixture[str]
+    installation: Installation, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     profile = {"quick": {"label": {"kind": "direction", "horizon_s": 60}, "features": "six"}}
     changed = installation.change("minutes.yml", bar_seconds=60, profiles=profile)
+    minutes = tmp_path / "BTCUSDT.parquet"
+    starts = pd.date_range("2026-01-01", periods=3, freq="min", tz="UTC")
+    prices = dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0)
+    pd.DataFrame({"timestamp": starts, **prices}).to_parquet(minutes)
+    assert changed.run("import", str(minutes)) == 0
     assert changed.run("serve") == 1
     assert "trained on bars of 1 s, not 60 s" in capsys.readouterr().err
 

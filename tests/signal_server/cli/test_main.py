@@ -89,12 +89,12 @@ def test_a_missing_settings_file_is_named(capsys: pytest.CaptureFixture[str]) ->
     assert words(capsys)[1] == "nowhere.yml does not exist; name the settings file with --config\n"
 
 
-def test_serving_without_a_model_is_a_sentence(
+def test_serving_without_bars_is_a_sentence(
     config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIGNAL_SERVER_POLYGON_API_KEY", "key")
     assert run(["--config", str(config), "serve"]) == 1
-    assert "no model of profile direction-2h" in words(capsys)[1]
+    assert "no bars of BTC-USD are held; run `signal-server backfill`" in words(capsys)[1]
 
 
 def test_a_folder_that_cannot_be_written_is_named(
