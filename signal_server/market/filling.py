@@ -97,6 +97,7 @@ class Filling:
         self._days: frozenset[date] | None = None
         self._new = 0
         self._refused = 0
+        self._hiding = ""
 
     def run(self, report: Callable[[BackfillProgress], None]) -> BackfillResult:
         """Fetch all pieces, oldest first; raises `VendorAuthError` alone."""
@@ -115,9 +116,14 @@ class Filling:
             except MarketDataError as error:
                 return self._failed(error)
             report(BackfillProgress(symbol, done, len(pieces), self._new))
+        return self._ended(not_entitled)
+
+    def _ended(self, not_entitled: str) -> BackfillResult:
+        if self._hiding:
+            return self._result(Outcome.FAILED, self._hiding)
         if not_entitled:
             return self._result(Outcome.NOT_ENTITLED, not_entitled)
-        held = self._new or self._store.last_close(symbol) is not None
+        held = self._new or self._store.last_close(self._plan.symbol) is not None
         return self._result(Outcome.COMPLETE if held else Outcome.NO_BARS)
 
     def _failed(self, error: MarketDataError) -> BackfillResult:
@@ -134,7 +140,12 @@ class Filling:
             self._traded()
         if not self._known_silent(piece):
             since = max(piece[0] - OVERLAP_BARS * self._length, self._plan.floor)
-            self._keep(self._whole(since, piece))
+            frame, hidden = self._whole(since, piece)
+            self._keep(frame)
+            if hidden:
+                # What came is of use; what is missing is asked for by the next run.
+                self._hiding = f"Polygon.io gives no bars for {hidden}; run it again later"
+                return
         self._coverage.add(piece, Source.REST, self._clock())
 
     def _known_silent(self, piece: Interval) -> bool:
@@ -146,19 +157,18 @@ class Filling:
         touched = {first + timedelta(days=n) for n in range((last - first).days + 1)}
         return touched <= checked - self._days
 
-    def _whole(self, since: datetime, piece: Interval) -> pd.DataFrame:
-        """Fetch a piece and what of it is `since` before; raise if the vendor hides bars."""
-        symbol = self._plan.symbol
+    def _whole(self, since: datetime, piece: Interval) -> tuple[pd.DataFrame, str]:
+        """Fetch a piece, and from `since` what is before it; say what the vendor hides of it."""
         for _ in range(TRIES):
-            frame = self._history.bars(symbol, since, piece[1])
+            frame = self._history.bars(self._plan.symbol, since, piece[1])
             hidden = self._hidden(frame, piece)
-            forgotten = frame.empty and len(self._store.read(symbol, since, piece[0]))
-            if not hidden and not forgotten:
-                return frame
-        what = f"days with trades, like {hidden[0]}" if hidden else "a time of which some are held"
-        raise MarketDataError(
-            f"Polygon.io gives no bars of {symbol} for {what}; run it again later"
-        )
+            if hidden:
+                what = f"{len(hidden)} days with trades, like {hidden[0]}"
+            elif frame.empty and len(self._store.read(self._plan.symbol, since, piece[0])):
+                what = f"{piece[0]:%Y-%m-%d %H:%M} UTC and before, of which some are held"
+            else:
+                return frame, ""
+        return frame, what
 
     def _hidden(self, frame: pd.DataFrame, piece: Interval) -> list[date]:
         starts = pd.DatetimeIndex(frame.index) - self._length
@@ -169,9 +179,13 @@ class Filling:
         return [day for day in empty if day in self._traded()]
 
     def _traded(self) -> frozenset[date]:
-        """Return the days with trades of all that is asked for."""
+        """Return the days with trades of all that is asked for, none where nobody says."""
         if self._days is None:
-            self._days = self._history.traded_days(self._plan.symbol, *self._plan.period)
+            try:
+                self._days = self._history.traded_days(self._plan.symbol, *self._plan.period)
+            except NotEntitledError:
+                # Its first months are not in the plan; the later ones go without this check.
+                self._days = frozenset()
         return self._days
 
     def _keep(self, frame: pd.DataFrame) -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from market_sim.faults import FaultName
+from market_sim.histories import seeded_histories
+from market_sim.market import SimMarket
 from signal_server.core.errors import (
     MarketDataError,
     NotEntitledError,
@@ -30,7 +32,7 @@ from signal_server.market.patience import Patience
 from signal_server.market.plan import CLOCK_MARGIN, coverage_of
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
-from tests.signal_server.market.vendor import HISTORY_BARS, KEY, SYMBOLS, Vendor, vendor
+from tests.signal_server.market.vendor import HISTORY_BARS, KEY, SYMBOLS, Vendor, serving, vendor
 
 ONE = SYMBOLS[:1]
 MARGIN_BARS = int(CLOCK_MARGIN.total_seconds())
@@ -47,6 +49,7 @@ class Watched:
         self._instead = instead
         self.asked: list[tuple[str, datetime, datetime]] = []
         self.stopped = False
+        self.tells_days = True
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
         self.asked.append((symbol, start, end))
@@ -54,6 +57,8 @@ class Watched:
         return self._instead(len(self.asked), frame) if self._instead else frame
 
     def traded_days(self, symbol: str, start: datetime, end: datetime) -> frozenset[date]:
+        if not self.tells_days:
+            raise NotEntitledError("the plan does not include that; begin later")
         return self._source.traded_days(symbol, start, end)
 
     def stop(self) -> None:
@@ -314,7 +319,7 @@ async def test_months_before_a_coin_was_traded_are_not_asked_for_one_by_one(
 async def test_what_the_plan_does_not_include_is_said_and_the_rest_is_fetched(
     served: Vendor, store: BarStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(pieces_module.PIECES, 1, timedelta(seconds=100))
+    monkeypatch.setitem(pieces_module.PIECES, 1, timedelta(seconds=30))
 
     def recent_only(request: int, frame: pd.DataFrame) -> pd.DataFrame:
         if request == 1:
@@ -322,6 +327,7 @@ async def test_what_the_plan_does_not_include_is_said_and_the_rest_is_fetched(
         return frame
 
     watched = Watched(history_of(served), recent_only)
+    watched.tells_days = False
     results, _ = await run(watched, store, whole(served, ONE), served)
     assert results[0].outcome is Outcome.NOT_ENTITLED
     assert "begin later" in results[0].reason
@@ -329,3 +335,34 @@ async def test_what_the_plan_does_not_include_is_said_and_the_rest_is_fetched(
     assert coverage_of(store, SYMBOLS[0]).missing((watched.asked[0][1], whole(served).end)) == [
         watched.asked[0][1:]
     ]
+
+
+async def test_a_day_whose_bars_are_hidden_stays_open_and_the_rest_is_kept(tmp_path: Path) -> None:
+    days, end = 4, datetime(2026, 1, 9, tzinfo=UTC)
+    market = SimMarket(
+        seeded_histories(ONE, 7, days * 1440),
+        description="some days",
+        bar_seconds=60,
+        live_start=end,
+        history_bars=days * 1440,
+    )
+    request = BackfillRequest(ONE, end - timedelta(days=days), end)
+    hidden = (end - timedelta(days=2)).date()
+
+    def without_a_day(_: int, frame: pd.DataFrame) -> pd.DataFrame:
+        starts = pd.DatetimeIndex(frame.index) - pd.Timedelta(minutes=1)
+        return frame[starts.normalize() != pd.Timestamp(hidden, tz="UTC")]
+
+    def later() -> datetime:
+        return end + timedelta(hours=1)
+
+    store = BarStore(tmp_path, 60)
+    async with serving(market) as served:
+        hiding = Watched(PolygonHistory(served.config(), KEY, 60), without_a_day)
+        (result,) = await asyncio.to_thread(backfill, hiding, store, request, later, lambda _: None)
+        assert result.outcome is Outcome.FAILED
+        assert f"1 days with trades, like {hidden}" in result.reason
+        assert result.new_bars == (days - 1) * 1440
+        honest = PolygonHistory(served.config(), KEY, 60)
+        (result,) = await asyncio.to_thread(backfill, honest, store, request, later, lambda _: None)
+    assert (result.outcome, result.new_bars) == (Outcome.COMPLETE, 1440)
