@@ -64,13 +64,17 @@ def found_fault(read: Callable[[], pd.DataFrame], check: Callable[[pd.DataFrame]
         return f"it cannot be read ({error.__cause__ or error})"
 
 
-def refuse_implausible(part: Columns, month: str) -> None:
-    """Raise `ValueError` if what was read of a month cannot be bars; quick, for every read."""
-    if not (np.diff(part.times) > 0).all():
-        raise ValueError("its bars are not in order, once each")
+def refuse_other_month(part: Columns, month: str) -> None:
+    """Raise `ValueError` if a file's ends are not of the month that it is named after."""
     first, last = part.times[[0, -1]].view("M8[us]").astype("M8[M]")
     if not first == last == np.datetime64(month, "M"):
         raise ValueError("some of its rows belong to another month")
+
+
+def refuse_implausible(part: Columns) -> None:
+    """Raise `ValueError` if what was read cannot be bars; for files that carry no checksum."""
+    if not (np.diff(part.times) > 0).all():
+        raise ValueError("its bars are not in order, once each")
     values = part.numbers
     fine = all(bool(((values[n] > 0) & (values[n] < np.inf)).all()) for n in _PRICES & {*values})
     if fine and {*values} >= _PRICES:

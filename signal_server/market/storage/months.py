@@ -13,7 +13,7 @@ import pyarrow as pa
 from signal_server.core.domain import BAR_COLUMNS
 from signal_server.core.errors import MarketDataError
 from signal_server.market.frames import empty_frame
-from signal_server.market.storage.damage import MONTH, refuse_implausible
+from signal_server.market.storage.damage import MONTH, refuse_implausible, refuse_other_month
 from signal_server.market.storage.files import Files
 from signal_server.market.storage.merge import merge
 from signal_server.market.storage.parquet import (
@@ -22,10 +22,13 @@ from signal_server.market.storage.parquet import (
     REVISION_COLUMNS,
     SEEN,
     Block,
+    Columns,
+    checked,
     closes_of,
     columns_of,
     decode,
     encode,
+    is_whole,
     mixed_frame,
     rows_of,
 )
@@ -75,9 +78,7 @@ class MonthFiles:
 
             def put(number: int) -> None:
                 def unpack(content: pa.Buffer) -> None:
-                    part = columns_of(decode(content, columns), columns)
-                    refuse_implausible(part, months[number])
-                    block.put(number, part)
+                    block.put(number, _bars_in(content, months[number], columns))
 
                 self._checked(paths[number], contents[number], unpack)
 
@@ -166,7 +167,7 @@ class MonthFiles:
     def mixed(self, path: str, columns: Sequence[str]) -> pd.DataFrame:
         """Return a file of numbers, texts and times."""
         content = self._read(path)
-        return self._checked(path, content, lambda whole: mixed_frame(decode(whole, columns)))
+        return self._checked(path, content, lambda whole: mixed_frame(checked(whole, columns)))
 
     def _read(self, path: str) -> pa.Buffer:
         try:
@@ -190,6 +191,16 @@ class MonthFiles:
 def path_of(symbol: str, kind: Kind, month: str) -> str:
     """Return a file's path below the root."""
     return f"{symbol}/{kind}/{month}.parquet" if kind else f"{symbol}/{month}.parquet"
+
+
+def _bars_in(content: pa.Buffer, month: str, names: Sequence[str]) -> Columns:
+    whole = is_whole(content)
+    part = columns_of(decode(content, names, by_page=not whole), names)
+    refuse_other_month(part, month)
+    # What the checksum covers was looked at when it was written.
+    if not whole:
+        refuse_implausible(part)
+    return part
 
 
 def empty_revisions() -> pd.DataFrame:

@@ -63,13 +63,31 @@ def encode(frame: pd.DataFrame) -> pa.Buffer:
     return _summed(sink.getvalue())
 
 
-def decode(content: pa.Buffer, columns: Sequence[str]) -> pa.Table:
+def is_whole(content: pa.Buffer) -> bool:
+    """Tell if the file has a checksum; raise `ValueError` if it does not fit."""
+    whole = memoryview(content)
+    footer = bytes(whole[-_LONGEST_FOOTER:])
+    at = footer.rfind(_MARK)
+    if at < 0:
+        return False
+    start = len(whole) - len(footer) + at + len(_MARK)
+    end = start + len(_NO_SUM)
+    found = zlib.crc32(whole[end:], zlib.crc32(_NO_SUM, zlib.crc32(whole[:start])))
+    if bytes(whole[start:end]) != b"%08x" % found:
+        raise ValueError("its checksum does not fit")
+    return True
+
+
+def checked(content: pa.Buffer, columns: Sequence[str]) -> pa.Table:
+    """Read as `decode` does, after the file's checksum, or by its pages' if it has none."""
+    return decode(content, columns, by_page=not is_whole(content))
+
+
+def decode(content: pa.Buffer, columns: Sequence[str], *, by_page: bool) -> pa.Table:
     """Read `close_time` and some columns; raise one of `DAMAGE` if that is not possible.
 
-    A file of an earlier version may lack `seen_at`, which is null then, and the checksum of the
-    whole; then those of its pages count.
+    Pages' checksums are looked at if asked for. `seen_at` is null where an early version has none.
     """
-    by_page = not _is_whole(content)
     with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=by_page) as parquet:
         there = set(parquet.schema_arrow.names)
         wanted = [name for name in (INDEX_NAME, *columns) if name in there or name != SEEN]
@@ -87,7 +105,7 @@ def decode(content: pa.Buffer, columns: Sequence[str]) -> pa.Table:
 
 def closes_of(content: pa.Buffer) -> tuple[pd.Timestamp, pd.Timestamp, int]:
     """Return the first and last close and the number of rows, without reading the rows."""
-    _is_whole(content)
+    is_whole(content)
     with pq.ParquetFile(pa.BufferReader(content)) as parquet:
         metadata = parquet.metadata
         groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
@@ -102,7 +120,14 @@ def columns_of(table: pa.Table, names: Sequence[str]) -> Columns:
     """Return the numbers of a table, missing ones as NaN."""
     # Earlier files may hold other units of time.
     times = table[INDEX_NAME].cast(_TIME).cast(pa.int64()).to_numpy()
-    return Columns(times, {name: table[name].to_numpy() for name in names})
+    return Columns(times, {name: _numbers(table[name]) for name in names})
+
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Return a column without a copy if it is in one piece and has no nulls."""
+    whole = column.num_chunks == 1 and not column.null_count
+    values: npt.NDArray[np.float64] = column.chunk(0).to_numpy() if whole else column.to_numpy()
+    return values
 
 
 def rows_of(content: pa.Buffer) -> int:
@@ -149,21 +174,6 @@ def _summed(content: pa.Buffer) -> pa.Buffer:
     whole = bytearray(content)
     whole[at : at + len(_NO_SUM)] = b"%08x" % zlib.crc32(content)
     return pa.py_buffer(whole)
-
-
-def _is_whole(content: pa.Buffer) -> bool:
-    """Tell if the file has a checksum; raise `ValueError` if it does not fit."""
-    whole = memoryview(content)
-    footer = bytes(whole[-_LONGEST_FOOTER:])
-    at = footer.rfind(_MARK)
-    if at < 0:
-        return False
-    start = len(whole) - len(footer) + at + len(_MARK)
-    end = start + len(_NO_SUM)
-    found = zlib.crc32(whole[end:], zlib.crc32(_NO_SUM, zlib.crc32(whole[:start])))
-    if bytes(whole[start:end]) != b"%08x" % found:
-        raise ValueError("its checksum does not fit")
-    return True
 
 
 def _check_types(table: pa.Table) -> None:

@@ -16,8 +16,8 @@ from signal_server.market.frames import frame_of
 from signal_server.market.storage.parquet import (
     DAMAGE,
     Block,
+    checked,
     columns_of,
-    decode,
     encode,
 )
 from signal_server.market.store import BarStore
@@ -110,6 +110,13 @@ def test_a_readable_file_of_no_bars_is_damaged(store: BarStore, change, reason: 
     assert pd.Series([damaged.reason]).str.contains(reason).all(), damaged.reason
 
 
+def test_a_file_under_the_name_of_another_month_is_an_error_when_read(store: BarStore) -> None:
+    store.write(SYMBOL, frame(range(30)))
+    file_of(store, "2025-02.parquet").rename(file_of(store, "2025-03.parquet"))
+    with pytest.raises(MarketDataError, match=r"2025-03\.parquet is damaged"):
+        store.read(SYMBOL)
+
+
 def test_a_price_outside_of_its_bar_is_an_error_when_read(store: BarStore) -> None:
     store.write(SYMBOL, BARS)
     BARS.assign(close=1e9).to_parquet(file_of(store, "2025-01.parquet"))
@@ -123,7 +130,7 @@ def test_no_byte_can_change_a_price_unnoticed(place: int, value: int) -> None:
     content = bytearray(CONTENT)
     content[place] = value
     try:
-        table = decode(pa.py_buffer(bytes(content)), NAMES)
+        table = checked(pa.py_buffer(bytes(content)), NAMES)
         block = Block([len(table)], NAMES)
         block.put(0, columns_of(table, NAMES))
     except DAMAGE:
