@@ -4,7 +4,7 @@ A market is a table of bars per symbol, one a step. The first `history_bars` lie
 `live_start`; the others happen live, one every `bar_seconds`, at wall-clock speed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 Column = npt.NDArray[np.float64]
+_PART = 4096
+"""How many steps are looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,23 @@ class SimMarket:
         """Return the bars of `symbol` whose interval begins in [start, end), the first `limit`."""
         first = max(0, int(np.ceil(self._step(start))))
         last = min(len(self._tables[symbol]), int(np.ceil(self._step(end))))
-        steps = range(first, last)
-        found = (self.bar(symbol, step) for step in (reversed(steps) if newest_first else steps))
-        return list(islice((bar for bar in found if bar is not None), limit))
+        parts = [range(at, min(at + _PART, last)) for at in range(first, last, _PART)]
+        if newest_first:
+            parts = [part[::-1] for part in reversed(parts)]
+        found = (bar for part in parts for bar in self._part(symbol, part))
+        return list(islice(found, limit))
+
+    def _part(self, symbol: str, steps: range) -> Iterator[SimBar]:
+        """Yield the bars of some steps, at a fraction of the cost of asking for each."""
+        table, first = self._tables[symbol], min(steps)
+        where = slice(first, first + len(steps))
+        columns = (table.open, table.high, table.low, table.close, table.volume, table.transactions)
+        rows = zip(*(column[where][:: steps.step].tolist() for column in columns), strict=True)
+        for step, (o, h, lo, c, v, n) in zip(steps, rows, strict=True):
+            if c == c:  # NaN is a step without trades
+                yield SimBar(
+                    symbol, self.start_of(step), o, h, lo, c, v, (o + h + lo + c) / 4, int(n)
+                )
 
     def tell_first(self, bar: SimBar) -> None:
         """Have vendors say `bar` of its interval until `correct`: the market itself stays."""

@@ -95,11 +95,13 @@ class Pages:
         return json.dumps(body)
 
     def _page(self, symbol: str, query: PageQuery, where: Where) -> Page:
-        bars = self._bars(symbol, query, 2 * query.limit + 1)
+        swapping = FaultName.REST_SWAPPED_PAGES in self._faults.names
+        bars = self._bars(symbol, query, (2 if swapping else 1) * query.limit + 1)
         page, later = bars[: query.limit], bars[query.limit :]
         if not later:
             return Page(page, {"cursor": query.go_on} if query.go_on else None)
-        if query.ascending and self._faults.strikes(FaultName.REST_SWAPPED_PAGES, where):
+        swapping = swapping and query.ascending
+        if swapping and self._faults.strikes(FaultName.REST_SWAPPED_PAGES, where):
             then = str(ms(later[query.limit].start)) if len(later) > query.limit else ""
             missed = {"cursor": str(ms(page[0].start)), "before": str(ms(later[0].start))}
             return Page(later[: query.limit], missed | {"then": then})

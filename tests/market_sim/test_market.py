@@ -1,6 +1,7 @@
 """A market is fixed beforehand: whoever asks, and how often, sees the same prices."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -171,3 +172,25 @@ def test_times_are_utc() -> None:
     bar = MARKET.bar(SYMBOL, 0)
     assert bar is not None
     assert bar.start.tzinfo is UTC
+
+
+def test_many_bars_are_those_of_each_step_from_either_end() -> None:
+    tables = seeded_histories((SYMBOL,), 1, 9_000)
+    tables[SYMBOL].close[[5, 4_095, 4_096, 8_999]] = np.nan
+    market = SimMarket(tables, description="", bar_seconds=1, live_start=START, history_bars=9_000)
+    each = [bar for step in range(9_000) if (bar := market.bar(SYMBOL, step)) is not None]
+    begin = market.start_of(0)
+    assert market.bars(SYMBOL, begin, START) == each
+    assert market.bars(SYMBOL, begin, START, newest_first=True) == each[::-1]
+    assert market.bars(SYMBOL, begin, START, limit=4_500, newest_first=True) == each[:-4_501:-1]
+
+
+def test_vendors_can_be_wrong_about_a_bar_until_they_correct_it() -> None:
+    market = seeded_market()
+    true = market.bar(SYMBOL, 9)
+    assert true is not None
+    early = replace(true, volume=1.0)
+    market.tell_first(early)
+    assert (market.as_told(true), market.bar(SYMBOL, 9)) == (early, true)
+    market.correct(SYMBOL, true.start)
+    assert market.as_told(true) == true
