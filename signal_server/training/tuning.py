@@ -4,8 +4,8 @@
 """
 
 import hashlib
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,9 @@ import numpy as np
 import optuna
 import xgboost as xgb
 from numpy.typing import NDArray
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from signal_server.core.errors import ModelError, NoHistoryError
 from signal_server.core.training_config import BoosterConfig, TrainingConfig
@@ -68,8 +70,8 @@ def tune(
     number of trials give the same result. Raises `NoHistoryError` when a fold has too few rows.
     """
     folds = folds_of(dataset, spec.training)
-    study = _study(dataset, spec, folder)
-    with ExitStack() as stack:
+    with _readable(_path(folder, spec.profile_name)), ExitStack() as stack:
+        study = _study(dataset, spec, folder)
         matrix = stack.enter_context(matrices(dataset, spec.training))
         objective = _Objective(dataset, spec.training, _pairs(folds, matrix))
         for done in range(_finished(study), trials):
@@ -78,7 +80,7 @@ def tune(
             study.optimize(objective, n_trials=1)
         progress(trials, trials)
         del objective
-    return _result(study, tried_before(folder, spec.profile_name))
+        return _result(study, tried_before(folder, spec.profile_name))
 
 
 def folds_of(dataset: Dataset, training: TrainingConfig) -> tuple[Fold, ...]:
@@ -98,12 +100,17 @@ def folds_of(dataset: Dataset, training: TrainingConfig) -> tuple[Fold, ...]:
 
 
 def tried_before(folder: Path, profile: str) -> int:
-    """Return how many trials of a profile were finished in all its studies."""
+    """Return how many trials of a profile were finished in all its studies.
+
+    Raises `ModelError` naming a file that holds none.
+    """
     if not _path(folder, profile).exists():
         return 0
     storage = _storage(folder, profile)
-    names = optuna.get_all_study_names(storage)
-    return sum(_finished(optuna.load_study(study_name=name, storage=storage)) for name in names)
+    with _readable(_path(folder, profile)):
+        names = optuna.get_all_study_names(storage)
+        studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
+        return sum(_finished(study) for study in studies)
 
 
 class _Objective:
@@ -192,6 +199,19 @@ def _path(folder: Path, profile: str) -> Path:
 
 def _storage(folder: Path, profile: str) -> str:
     return f"sqlite:///{_path(folder, profile)}"
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say of a full disk or a damaged file which one it is."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        reason = str(getattr(error.__cause__, "orig", None) or getattr(error, "orig", error))
+        raise ModelError(
+            f"the trials in {path} cannot be read or kept ({reason.splitlines()[0]}); make room, "
+            "or put a copy of the file back"
+        ) from error
 
 
 def _finished(study: optuna.Study) -> int:

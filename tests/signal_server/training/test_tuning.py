@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from signal_server.core.errors import NoHistoryError
+from signal_server.core.errors import ModelError, NoHistoryError
 from signal_server.training import tuning
 from signal_server.training.splits import split_by_time
 from signal_server.training.tuning import folds_of, tried_before, tune
@@ -79,3 +79,13 @@ def test_bad_parameters_are_given_up_early(make_dataset, make_spec, tmp_path):
 def test_too_few_rows_are_refused(make_dataset, make_spec, tmp_path):
     with pytest.raises(NoHistoryError, match="backfill a longer history"):
         _tune(make_dataset(rows=150), make_spec(), tmp_path, 1)
+
+
+def test_trials_that_cannot_be_read_are_named(make_dataset, make_spec, tmp_path):
+    spec = make_spec()
+    path = tmp_path / f"{spec.profile_name}.sqlite"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(ModelError, match=f"{path.name} cannot be read"):
+        tried_before(tmp_path, spec.profile_name)
+    with pytest.raises(ModelError, match=f"{path.name} cannot be read"):
+        _tune(make_dataset(momentum=0.5), spec, tmp_path, 1)
