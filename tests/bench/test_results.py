@@ -31,6 +31,10 @@ def test_every_subject_can_be_measured_alone() -> None:
     assert set(SUBJECTS) == {
         "features",
         "store",
+        "quality",
+        "history",
+        "flat_files",
+        "live",
         "dataset",
         "training",
         "walkforward",
