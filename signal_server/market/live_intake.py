@@ -135,7 +135,7 @@ class LiveIntake:
         if isinstance(verdict, BarFault):
             self.quarantined.append((bar, verdict))
             logger.warning("%s: a bar is quarantined as %s: %.200r", symbol, verdict, bar)
-            if early and number > self._just_now(at)[1]:
+            if early and bar.close_time > at:
                 # The true one comes when it is over, by the stream or else by REST.
                 self.orders[symbol].doubt(self._just_now(at))
             else:
@@ -186,21 +186,30 @@ class LiveIntake:
             self._doubt(self._just_now(at), now_s)
         else:
             symbol = self._pairs[meaning.pair]
-            self._suspect(symbol, number_of(at, self._bar_seconds), at)
+            self._suspect(symbol, self._number_in(meaning.event, at), at)
+
+    def _number_in(self, event: object, at: datetime) -> int:
+        """Return the bar that an event is about as far as it says so, else the newest."""
+        now = number_of(at, self._bar_seconds)
+        start_ms = event.get("s") if isinstance(event, dict) else None
+        if isinstance(start_ms, int | float) and 0 < start_ms < now * self._bar_seconds * 1000:
+            return min(now, int(start_ms) // (self._bar_seconds * 1000) + 1)
+        return now
 
     def _unreadable_frame(self, reason: str, at: datetime) -> None:
         logger.warning("%s; what it may have held is asked for", reason)
         self._strange += 1
+        now = number_of(at, self._bar_seconds)
         for order in self.orders.values():
-            order.miss(self._just_now(at))
+            order.miss((now - 1 - self.trust.disorder_bars, now))
         if self._strange >= STRANGE_FRAMES:
             raise StreamLostError(f"{STRANGE_FRAMES} frames in a row cannot be read")
 
     def _suspect(self, symbol: str, number: int, at: datetime) -> None:
         """Have a symbol's newest bars fetched, and the bar of that number."""
-        order, span = self.orders[symbol], self._just_now(at)
-        order.miss(span)
-        if span[0] - KEPT_BARS < number < span[0]:
+        order, now = self.orders[symbol], number_of(at, self._bar_seconds)
+        order.miss(self._just_now(at))
+        if now - KEPT_BARS < number <= now:
             order.miss((number - 1, number))
 
     def _doubt(self, span: Span, now_s: float) -> None:
@@ -213,8 +222,10 @@ class LiveIntake:
             (order.miss if urgent else order.doubt)(span)
 
     def _just_now(self, at: datetime) -> Span:
+        """Return the bars that were sent last: later ones have come of no symbol yet."""
         now = number_of(at, self._bar_seconds)
-        return now - 1 - self.trust.disorder_bars, now
+        newest = now if self.trust.proof is None else min(now, self.trust.proof)
+        return newest - 1 - self.trust.disorder_bars, newest
 
     def _miss_until(self, now: int) -> None:
         for symbol, order in self.orders.items():

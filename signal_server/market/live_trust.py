@@ -29,7 +29,8 @@ class StreamTrust:
         """Begin without a connection, after each symbol's `last` stored bar."""
         self.disorder_bars = ceil(DISORDER_S / bar_seconds)
         self._symbols = {name: _Symbol(number, None, Spans()) for name, number in last.items()}
-        self._proof: int | None = None
+        self.proof: int | None = None
+        """The newest bar of any symbol that has come by the present connection."""
 
     def is_trusted(self, symbol: str) -> bool:
         """Tell whether the present connection is subscribed to the symbol."""
@@ -47,16 +48,16 @@ class StreamTrust:
             return None
         missed = None if one.until is None else (one.until, now)
         one.since = one.until = now if one.until is None else max(now, one.until)
-        if self._proof is None:
-            self._proof = now
+        if self.proof is None:
+            self.proof = now
         return missed if missed and missed[0] < missed[1] else None
 
     def advance(self, number: int) -> Span | None:
         """Note that a bar came; return the bars before it that no symbol had, if any."""
-        if self._proof is None or number <= self._proof:
+        if self.proof is None or number <= self.proof:
             return None
-        silent = (self._proof, number - 1)
-        self._proof = number
+        silent = (self.proof, number - 1)
+        self.proof = number
         return silent if silent[0] < silent[1] else None
 
     def end(self) -> None:
@@ -65,7 +66,7 @@ class StreamTrust:
             if one.since is not None:
                 self._vouch(one, self._settled(one.since))
                 one.until, one.since = self._settled(one.since), None
-        self._proof = None
+        self.proof = None
 
     def missed_until(self, symbol: str, now: int) -> Span | None:
         """Return what is missed while nothing is trusted, each bar once."""
@@ -88,7 +89,7 @@ class StreamTrust:
         return list(told)
 
     def _settled(self, since: int) -> int:
-        proof = since if self._proof is None else self._proof
+        proof = since if self.proof is None else self.proof
         return max(since, proof - self.disorder_bars)
 
     def _vouch(self, one: _Symbol, until: int) -> None:
