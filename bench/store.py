@@ -33,7 +33,7 @@ def measure() -> list[Result]:
         return [
             *_writing(bars, data, folder),
             *_reading(store, bars, data, folder),
-            *_scanning(store, f"{SYMBOLS} times {data}"),
+            *_scanning(store, folder / "polars", f"{SYMBOLS} times {data}"),
             Result("live_append", *_append_ms(store, bars_of("BTC-USD", bars.tail(1))[0], folder)),
         ]
 
@@ -83,23 +83,23 @@ def _reading(store: BarStore, bars: pd.DataFrame, data: str, folder: Path) -> li
     ]
 
 
-def _scanning(store: BarStore, data: str) -> list[Result]:
+def _scanning(store: BarStore, by_polars: Path, data: str) -> list[Result]:
     """Read the bars of many symbols as anyone would, and through the store."""
     for number in range(1, SYMBOLS):
         copytree(store.folder / "BTC-USD", store.folder / f"COIN{number}-USD")
-    pattern = store.folder / "*" / "*.parquet"
-    means = pl.col(COLUMNS).mean()
-    everything = lambda: pl.scan_parquet(pattern).select(means).collect()  # noqa: E731
-    closes = lambda: pl.scan_parquet(pattern).select(pl.col("close").mean()).collect()  # noqa: E731
+        copytree(by_polars, by_polars.with_name(f"{by_polars.name}-{number}"))
+    ours = _means(store.folder / "*" / "*.parquet")
+    theirs = _means(by_polars.with_name(f"{by_polars.name}*") / "*.parquet")
+    peer = "means of five columns of files as polars writes them"
+    through = "means of five columns, polars"
     return [
-        _figure("scan_26m_bars", interleaved_ms(everything, closes, 3), "one column", data),
-        _figure(
-            "store_read_26m_bars",
-            interleaved_ms(_by_store(store), everything, 3),
-            "polars, means of five columns",
-            data,
-        ),
+        _figure("scan_26m_bars", interleaved_ms(ours, theirs, 3), peer, data),
+        _figure("store_read_26m_bars", interleaved_ms(_by_store(store), ours, 3), through, data),
     ]
+
+
+def _means(pattern: Path) -> Callable[[], object]:
+    return lambda: pl.scan_parquet(pattern).select(pl.col(COLUMNS).mean()).collect()
 
 
 def _by_store(store: BarStore) -> Callable[[], None]:
