@@ -36,7 +36,7 @@ def bars(day: date = DAY, minutes: int = 200) -> pd.DataFrame:
     )
 
 
-def client_of(stand_in: FlatFileStandIn, keys: S3Keys = TEST_KEYS) -> Any:
+def client_of(stand_in: FlatFileStandIn, keys: S3Keys = TEST_KEYS, timeout_s: float = 30.0) -> Any:
     return boto3.session.Session().client(
         "s3",
         endpoint_url=stand_in.url,
@@ -45,7 +45,7 @@ def client_of(stand_in: FlatFileStandIn, keys: S3Keys = TEST_KEYS) -> Any:
         region_name="us-east-1",
         config=Config(
             s3={"addressing_style": "path"},
-            read_timeout=0.5,
+            read_timeout=timeout_s,
             retries={"total_max_attempts": 1},
         ),
     )
@@ -62,8 +62,10 @@ async def stand_in() -> AsyncIterator[FlatFileStandIn]:
         await serving.stop()
 
 
-async def content_of(stand_in: FlatFileStandIn, keys: S3Keys = TEST_KEYS) -> bytes:
-    client = client_of(stand_in, keys)
+async def content_of(
+    stand_in: FlatFileStandIn, keys: S3Keys = TEST_KEYS, timeout_s: float = 30.0
+) -> bytes:
+    client = client_of(stand_in, keys, timeout_s)
 
     def get() -> bytes:
         body: bytes = client.get_object(Bucket=BUCKET, Key=key_of(DAY))["Body"].read()
@@ -123,8 +125,9 @@ async def test_a_fault_strikes_a_download_once(
 ) -> None:
     whole = await content_of(stand_in)
     stand_in.faults.on(fault, remaining=1)
+    timeout_s = 0.5 if fault is FaultName.FLAT_FILES_STALL else 30.0
     with pytest.raises((BotoCoreError, ClientError), match=told):
-        await content_of(stand_in)
+        await content_of(stand_in, timeout_s=timeout_s)
     assert await content_of(stand_in) == whole
     assert stand_in.faults.happened == {fault: 1}
 
