@@ -4,6 +4,7 @@ No clock and no I/O: bars, answers and the time are passed in, and what is to be
 written down comes out. Bars are known by their number (see `spans`).
 """
 
+import random
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -67,6 +68,8 @@ class SymbolOrder:
         self._refusals: Counter[int] = Counter()
         self._seen = dict(seen)
         self._newest = max(seen, default=None)
+        # Not all symbols tidy up at the same bar.
+        self._most_seen = KEPT_BARS + 1 + random.randrange(KEPT_BARS)  # noqa: S311
         self._in_a_row = 0
         self._floor = min(seen, default=0)
         self._first = 0
@@ -218,7 +221,7 @@ class SymbolOrder:
         if self._newest is None or number > self._newest:
             self._newest = number
         # While REST is asked, nothing may be forgotten that its answer is compared with.
-        if len(self._seen) > 2 * KEPT_BARS and not self.asking:
+        if len(self._seen) > self._most_seen and not self.asking:
             self._forget()
 
     def _forget(self) -> None:
