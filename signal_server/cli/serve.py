@@ -1,6 +1,7 @@
 """`signal-server serve`: live bars in, signals out, trades in."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -229,6 +230,8 @@ class _Process:
             "the freshness watch": watch.run(),
             **watches,
         }
+        # What is here now stays: to look through it again and again would hold up live bars.
+        gc.freeze()
         await supervise(tasks, stop)
         await books.once()
 
