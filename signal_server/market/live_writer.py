@@ -4,13 +4,16 @@ import logging
 import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from signal_server.core.clock import Clock
+import pandas as pd
+
+from signal_server.core.clock import Clock, monotonic_s
 from signal_server.core.domain import Bar
 from signal_server.market.coverage import Coverage, Source
 from signal_server.market.frames import frame_of
@@ -21,12 +24,25 @@ logger = logging.getLogger(__name__)
 
 COMPACT_BARS = {1: 3600, 60: 720}
 """A symbol's live bars are moved into Parquet when there are so many."""
+QUARANTINE_PAUSES = 4
+"""Quarantine is not written again before so many times as long as it took: bars go first."""
 GROUP_S = 0.02
 """What comes within this time is written together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A bar that must not be used, and when it came."""
+
+    bar: Bar
+    reason: str
+    seen_at: datetime
+
 
 Job = Callable[[], None]
 Seen = tuple[Bar, datetime]
 """A bar and when its values came, tz-aware UTC."""
+_Item = Job | Seen | _Refused | None
 
 
 class LiveWriter:
@@ -35,8 +51,10 @@ class LiveWriter:
     def __init__(self, store: BarStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._jobs: queue.SimpleQueue[Job | Seen | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._appended: Counter[str] = Counter()
+        self._quarantine_at_s = 0.0
+        self._refused: defaultdict[str, list[_Refused]] = defaultdict(list)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="live-writer", daemon=True)
 
@@ -58,7 +76,7 @@ class LiveWriter:
 
     def quarantine(self, bar: Bar, reason: str) -> None:
         """Keep a bar that must not be used, with its reason."""
-        self._jobs.put(partial(self._quarantine, bar, reason))
+        self._jobs.put(_Refused(bar, reason, self._clock()))
 
     def cover(self, symbol: str, spans: Iterable[Span], source: Source) -> None:
         """Note, after the bars that came before, that a source gave these spans wholly."""
@@ -87,7 +105,7 @@ class LiveWriter:
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for bars
             self._error = error
 
-    def _group(self) -> list[Job | Seen | None]:
+    def _group(self) -> list[_Item]:
         group = [self._jobs.get()]
         # First whoever waits for these bars gets them: threads of Python take turns.
         time.sleep(GROUP_S)
@@ -95,16 +113,21 @@ class LiveWriter:
             group.append(self._jobs.get())
         return group
 
-    def _write_group(self, group: list[Job | Seen | None]) -> bool:
+    def _write_group(self, group: list[_Item]) -> bool:
         """Write a group down; return False when it was the last."""
         for item in group:
-            if item is None:
-                return False
-            if isinstance(item, tuple):
+            if isinstance(item, _Refused):
+                self._refused[item.bar.symbol].append(item)
+            elif isinstance(item, tuple):
                 self._store.append(*item)
                 self._appended[item[0].symbol] += 1
             else:
+                self._quarantine()
+                if item is None:
+                    return False
                 item()
+        if monotonic_s() >= self._quarantine_at_s:
+            self._quarantine()
         while self._compact_longest() and self._jobs.empty():
             continue
         return True
@@ -121,11 +144,22 @@ class LiveWriter:
         self._appended.pop(symbol, None)
         self._store.compact(symbol)
 
-    def _quarantine(self, bar: Bar, reason: str) -> None:
-        frame = frame_of([bar]).assign(
-            reason=reason, source=Source.STREAM.value, seen_at=self._clock()
-        )
-        self._store.quarantine(bar.symbol, frame)
+    def _quarantine(self) -> None:
+        """Write what was refused, a file a symbol: each costs as much as thousands of bars."""
+        if not self._refused:
+            return
+        began_s = monotonic_s()
+        for symbol, refused in self._refused.items():
+            frames = [
+                frame_of([one.bar]).assign(
+                    reason=one.reason, source=Source.STREAM.value, seen_at=one.seen_at
+                )
+                for one in refused
+            ]
+            self._store.quarantine(symbol, pd.concat(frames))
+        self._refused.clear()
+        now_s = monotonic_s()
+        self._quarantine_at_s = now_s + QUARANTINE_PAUSES * (now_s - began_s)
 
     def _cover(self, symbol: str, spans: list[Span], source: Source) -> None:
         length = self._store.bar_seconds
