@@ -4,10 +4,8 @@ import difflib
 import os
 from collections.abc import Iterable
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -27,186 +25,24 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from signal_server.core.backtest_config import BacktestConfig as BacktestConfig
 from signal_server.core.errors import ConfigError
-from signal_server.core.section import Positive, Section, Share
+from signal_server.core.label_config import BarrierConfig as BarrierConfig
+from signal_server.core.label_config import LabelConfig as LabelConfig
+from signal_server.core.label_config import LabelKind as LabelKind
+from signal_server.core.section import Positive, Section
+from signal_server.core.serving_config import DriftConfig as DriftConfig
+from signal_server.core.serving_config import ServingConfig as ServingConfig
 from signal_server.core.symbol_list import DEFAULT_SYMBOLS, symbols_meant
 from signal_server.core.training_config import BoosterConfig as BoosterConfig
 from signal_server.core.training_config import SampleWeights as SampleWeights
 from signal_server.core.training_config import TrainingConfig as TrainingConfig
+from signal_server.core.vendor_config import FlatFilesConfig as FlatFilesConfig
+from signal_server.core.vendor_config import KrakenConfig as KrakenConfig
+from signal_server.core.vendor_config import PolygonConfig as PolygonConfig
 
 ENVIRONMENT_PREFIX = "SIGNAL_SERVER_"
 DEFAULT_CONFIG = Path("conf/signal_server.yml")
-
-
-class PolygonConfig(Section):
-    """Where Polygon.io is, how fast the plan may be asked, and through which of its clients.
-
-    A silence of `timeout_s` fails a call. A backfill tries what fails in passing, like a rate
-    limit, again for `retry_for_s`.
-    """
-
-    rest_url: str
-    feed: str
-    secure: bool
-    calls_per_minute: Annotated[int, Field(ge=0)]
-    timeout_s: Annotated[float, Field(gt=0)]
-    client: Literal["auto", "polygon", "massive"] = "auto"
-    retry_for_s: Annotated[float, Field(ge=0)] = 14_400
-
-
-class KrakenConfig(Section):
-    """Where Kraken's public REST is, which says what can be traded and in which sizes."""
-
-    rest_url: str = "https://api.kraken.com"
-    timeout_s: Annotated[float, Field(gt=0)] = 20
-
-
-class FlatFilesConfig(Section):
-    """Where the vendor's flat files are, and how patiently they are fetched.
-
-    A download slower than `slowest_bytes_s` goes on by a new request; a file is given up after
-    `patience_s` without a byte.
-    """
-
-    url: str = "https://files.massive.com"
-    bucket: str = "flatfiles"
-    prefix: str = "global_crypto/minute_aggs_v1"
-    timeout_s: Annotated[float, Field(gt=0)] = 20.0
-    slowest_bytes_s: Annotated[float, Field(gt=0)] = 10_000.0
-    patience_s: Annotated[float, Field(ge=0)] = 900.0
-    downloads: Positive = 4
-
-
-class DriftConfig(Section):
-    """When the serving model counts as drifted: people are warned, or bots are told to stop buying.
-
-    Inputs and confidence are those of the bars of the last `window_s`; accuracy is that of the
-    newest `max_outcomes` calls whose horizons do not overlap.
-    """
-
-    window_s: Positive = 86_400
-    min_rows: Positive = 500
-    max_rows: Positive = 2000
-    warn_psi: Annotated[float, Field(gt=0)] = 0.25
-    min_outcomes: Positive = 100
-    max_outcomes: Positive = 400
-    warn_accuracy: Share = 0.50
-    halt_accuracy: Share = 0.45
-
-
-class ServingConfig(Section):
-    """The gRPC server, its models, and when their signals expire.
-
-    A bar waits at most `leader_wait_s` for those of the leaders that its features need.
-    """
-
-    host: str
-    port: Annotated[int, Field(ge=0, le=65535)]
-    profile: str
-    signal_valid_s: Annotated[float, Field(gt=0)]
-    max_bar_delay_s: Annotated[float, Field(gt=0)]
-    heartbeat_s: Annotated[float, Field(gt=0, le=10)]
-    accuracy_outcomes: Positive
-    leader_wait_s: Annotated[float, Field(ge=0)] = 2.0
-    drift: DriftConfig = DriftConfig()
-
-
-class BacktestConfig(Section):
-    """The bot's trading rules and costs as the backtest replays them.
-
-    The rules have the names and the defaults of the bot's settings. `stop_loss`, `take_profit` and
-    `trailing_*` are shares of the entry price; sizes are in quote currency.
-    """
-
-    min_confidence: Annotated[float, Field(ge=0, le=1)]
-    quote_size: Annotated[float, Field(gt=0)]
-    max_positions: Positive
-    stop_loss: Annotated[float, Field(gt=0, lt=1)]
-    take_profit: Annotated[float, Field(gt=0)]
-    time_limit_s: Positive
-    cooldown_s: Annotated[int, Field(ge=0)]
-    initial_capital: Annotated[float, Field(gt=0)]
-    fee_bps: Annotated[float, Field(ge=0)]
-    slippage_bps: Annotated[float, Field(ge=0)]
-    sizing: Literal["fixed", "volatility"] = "fixed"
-    risk_per_trade: Share = 0.005
-    max_position_share: Share = 0.10
-    max_exposure_quote: Annotated[float, Field(gt=0)] = 500
-    trailing_activation: Annotated[float, Field(gt=0)] | None = None
-    trailing_delta: Share | None = None
-    max_daily_loss_share: Share = 0.10
-    max_daily_loss_quote: Annotated[float, Field(gt=0)] = 50
-    day_timezone: str = "UTC"
-    max_losses_in_row: Positive = 5
-    loss_streak_pause_s: Positive = 86_400
-
-    @field_validator("day_timezone")
-    @classmethod
-    def _know_the_time_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
-        return name
-
-    @model_validator(mode="after")
-    def _rules_go_together(self) -> Self:
-        activation, delta = self.trailing_activation, self.trailing_delta
-        if (activation is None) != (delta is None):
-            raise ValueError("trailing_activation and trailing_delta need each other")
-        if activation is not None and delta is not None and delta >= activation:
-            raise ValueError("trailing_delta must be below trailing_activation")
-        if activation is not None and activation >= self.take_profit:
-            raise ValueError("trailing_activation must be below take_profit, which sells first")
-        if self.sizing == "fixed" and self.quote_size > self.max_exposure_quote:
-            raise ValueError("quote_size is above max_exposure_quote; nothing could be bought")
-        return self
-
-
-class LabelKind(StrEnum):
-    """How the future is turned into classes."""
-
-    DIRECTION = "direction"
-    TREND = "trend"
-    TRIPLE_BARRIER = "triple_barrier"
-
-
-class BarrierConfig(Section):
-    """The trade that a triple-barrier label describes: the bot's exits and costs, by their names.
-
-    `stop_loss` and `take_profit` are shares of the entry price; its time limit is the label's
-    horizon. A signal may be acted on until `signal_valid_s` after its bar's close.
-    """
-
-    stop_loss: Annotated[float, Field(gt=0, lt=1)]
-    take_profit: Annotated[float, Field(gt=0)]
-    fee_bps: Annotated[float, Field(ge=0)]
-    slippage_bps: Annotated[float, Field(ge=0)]
-    signal_valid_s: Annotated[float, Field(gt=0)]
-
-
-class LabelConfig(Section):
-    """What is predicted: UP/DOWN, UP/FLAT/DOWN beyond a threshold, or how a trade ends.
-
-    The threshold of a trend is `threshold_bps`, or `threshold_volatility` times the usual move
-    over the horizon, as the last 60 bars lead to expect it, if that is more.
-    """
-
-    kind: LabelKind
-    horizon_s: Positive
-    threshold_bps: Annotated[float, Field(ge=0)] = 0.0
-    threshold_volatility: Annotated[float, Field(ge=0)] = 0.0
-    barriers: BarrierConfig | None = None
-
-    @model_validator(mode="after")
-    def _threshold_and_barriers_fit_the_kind(self) -> Self:
-        if (self.kind is LabelKind.TREND) != (self.threshold_bps > 0):
-            raise ValueError("threshold_bps must be above 0 for kind trend, and absent for others")
-        if self.threshold_volatility and self.kind is not LabelKind.TREND:
-            raise ValueError("threshold_volatility is for kind trend alone; remove it")
-        if (self.kind is LabelKind.TRIPLE_BARRIER) != (self.barriers is not None):
-            raise ValueError("kind triple_barrier needs barriers, and other kinds have none")
-        return self
 
 
 class ProfileConfig(Section):

@@ -13,7 +13,7 @@ nothing half done. One process at a time writes a symbol. See docs/store.md.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -28,7 +28,7 @@ from signal_server.market.frames import empty_frame, valid_rows
 from signal_server.market.storage.damage import DamagedFile
 from signal_server.market.storage.export import export_bars
 from signal_server.market.storage.files import Files
-from signal_server.market.storage.lease import Lease
+from signal_server.market.storage.lease import Lease, Right
 from signal_server.market.storage.live_file import LiveFile
 from signal_server.market.storage.merge import differing, known_at, latest
 from signal_server.market.storage.months import MonthFiles, empty_revisions
@@ -114,12 +114,12 @@ class BarStore:
     def append(self, bar: Bar, seen_at: datetime | None = None) -> None:
         """Add a live bar at once; readers see it from now on.
 
-        From the first one on, this process alone can write the symbol, until the store is closed.
+        From the first one on only this process can append to the symbol, until it closes the store.
         """
         live = self._live_file(check_symbol(bar.symbol))
         with self._appending:
             if bar.symbol not in self._held:
-                lease = self._lease(bar.symbol)
+                lease = self._lease(bar.symbol, Right.APPEND)
                 lease.take(lasting=True)
                 self._held[bar.symbol] = lease
             live.append(bar, seen_at or self._clock())
@@ -138,7 +138,7 @@ class BarStore:
         live = self._live_file(symbol)
         if not (live.live.exists() or live.moving.exists()):
             return
-        with self._writing(symbol):
+        with self._lease(symbol, Right.APPEND).turn(), self._writing(symbol):
             for frame in live.begin_to_move(self._appending):
                 self._check(symbol, frame)
                 self._merge(symbol, frame)
@@ -227,7 +227,10 @@ class BarStore:
 
     def discard(self, damaged: DamagedFile) -> str:
         """Move a damaged file aside, and let the next backfill fetch its bars; return its place."""
-        with self._writing(damaged.symbol):
+        with ExitStack() as rights:
+            if damaged.month is None:
+                rights.enter_context(self._lease(damaged.symbol, Right.APPEND).turn())
+            rights.enter_context(self._writing(damaged.symbol))
             return discard_file(self._months, self.folder, damaged, self.bar_seconds, self._clock())
 
     def export(
@@ -291,11 +294,11 @@ class BarStore:
     def _live_file(self, symbol: str) -> LiveFile:
         return LiveFile(self.folder / check_symbol(symbol))
 
-    def _lease(self, symbol: str) -> Lease:
-        return Lease(self.folder / check_symbol(symbol), self._clock)
+    def _lease(self, symbol: str, right: Right) -> Lease:
+        return Lease(self.folder / check_symbol(symbol), self._clock, right)
 
     def _writing(self, symbol: str) -> AbstractContextManager[None]:
-        return self._lease(symbol).turn()
+        return self._lease(symbol, Right.MERGE).turn()
 
 
 def _all(revisions: Sequence[pd.DataFrame]) -> pd.DataFrame:

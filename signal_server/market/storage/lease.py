@@ -1,7 +1,8 @@
 """Who may write a symbol: one process at a time, and the others learn which one.
 
 The lock is the operating system's, so a dead process cannot hold on to it. A process that appends
-live bars holds it until it closes its store; one that writes whole frames, for that moment.
+live bars holds that right until it closes its store; processes that change files of months take
+turns, so that history can be fetched while live bars come.
 """
 
 import json
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,10 +24,25 @@ from signal_server.core.clock import Clock, monotonic_s
 from signal_server.core.errors import MarketDataError
 
 PATIENCE_S = 60.0
-"""How long to wait for a process that writes frames; one that appends is not waited for."""
+"""How long to wait for a process that changes months; one that appends is not waited for."""
 LOOK_S = 0.2
 
-_LOCK, _NAME = ".writer.lock", ".writer.json"
+
+class Right(StrEnum):
+    """What one process at a time may do to a symbol."""
+
+    APPEND = "appender"
+    MERGE = "writer"
+
+    @property
+    def lock_name(self) -> str:
+        """Return the name of the lock file."""
+        return f".{self}.lock"
+
+    @property
+    def holder_name(self) -> str:
+        """Return the name of the file that says who holds the lock."""
+        return f".{self}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +60,33 @@ class Writer:
 
 
 class _Hold:
-    """The lock of one symbol in this process, shared by all threads and stores that write it."""
+    """A lock of one symbol in this process, shared by all threads and stores that write it."""
 
     _all: ClassVar[dict[tuple[int, Path], "_Hold"]] = {}
     _guard: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, folder: Path) -> None:
-        self.lock = FileLock(folder / _LOCK, thread_local=False)
+    def __init__(self, lock: Path) -> None:
+        self.lock = FileLock(lock, thread_local=False)
         self.count = 0
         self.counting = threading.Lock()
         self.turn = threading.RLock()
 
     @classmethod
-    def of(cls, folder: Path) -> "_Hold":
+    def of(cls, lock: Path) -> "_Hold":
         """Return this process's one; a forked child has its own."""
-        key = (os.getpid(), folder.absolute())
+        key = (os.getpid(), lock.absolute())
         with cls._guard:
-            return cls._all.setdefault(key, cls(folder))
+            return cls._all.setdefault(key, cls(lock))
 
 
 class Lease:
-    """The right of this process to write one symbol."""
+    """A right of this process to one symbol."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, right: Right) -> None:
         self._folder = folder
         self._clock = clock
-        self._hold = _Hold.of(folder)
+        self._holder = folder / right.holder_name
+        self._hold = _Hold.of(folder / right.lock_name)
 
     def take(self, *, lasting: bool) -> None:
         """Become the writer, or write on; raise `MarketDataError` that names who is it instead."""
@@ -123,15 +141,15 @@ class Lease:
 
     def _writer(self) -> Writer | None:
         try:
-            return Writer(**json.loads((self._folder / _NAME).read_text(encoding="utf-8")))
+            return Writer(**json.loads(self._holder.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def _sign(self, lasting: bool) -> None:
-        partial = self._folder / f".{_NAME}.partial"
+        partial = self._holder.with_suffix(".partial")
         writer = writer_here(self._clock(), lasting)
         partial.write_text(json.dumps(asdict(writer)), encoding="utf-8")
-        partial.replace(self._folder / _NAME)
+        partial.replace(self._holder)
 
 
 def writer_here(since: datetime, lasting: bool) -> Writer:

@@ -1,4 +1,7 @@
-"""One process at a time writes a symbol; the second is told which one, and a dead one is nobody."""
+"""One process at a time appends, and those that change months take turns.
+
+The second is told which process is the first, and a dead one is nobody.
+"""
 
 import os
 import subprocess
@@ -6,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,17 +79,19 @@ def appender(root: Path) -> Iterator[subprocess.Popen[str]]:
         yield running
 
 
-def test_the_second_writer_is_refused_by_the_name_of_the_first(tmp_path: Path) -> None:
+def test_the_second_appender_is_refused_by_the_name_of_the_first(tmp_path: Path) -> None:
     with appender(tmp_path) as first, BarStore(tmp_path, 60) as store:
-        for write in (
-            lambda: store.append(bar(0)),
-            lambda: store.write(SYMBOL, frame(range(1))),
-            lambda: store.compact(SYMBOL),
-        ):
+        for write in (lambda: store.append(bar(0)), lambda: store.compact(SYMBOL)):
             with pytest.raises(MarketDataError, match=rf"BTC-USD .*process {first.pid} on \S+ \("):
                 write()
         assert len(store.read(SYMBOL)) == 3
-        store.write("ETH-USD", frame(range(1)))
+        store.append(replace(bar(0), symbol="ETH-USD"))
+
+
+def test_history_is_written_while_another_process_appends(tmp_path: Path) -> None:
+    with appender(tmp_path), BarStore(tmp_path, 60) as store:
+        assert store.write(SYMBOL, frame(range(5))) == 5
+        assert len(store.read(SYMBOL)) == 3 + 5
 
 
 def test_a_dead_writer_holds_nothing(tmp_path: Path) -> None:
@@ -131,12 +137,12 @@ def test_threads_and_stores_of_one_process_take_turns(tmp_path: Path) -> None:
     stores[0].close()
 
 
-def test_a_writer_of_frames_that_never_ends_is_not_waited_for_for_ever(
+def test_a_process_without_a_name_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "PATIENCE_S", 0.0)
     with appender(tmp_path), BarStore(tmp_path, 60) as store:
-        (store.folder / SYMBOL / ".writer.json").unlink()
+        (store.folder / SYMBOL / ".appender.json").unlink()
         with pytest.raises(MarketDataError, match="another process"):
             store.append(bar(0))
 
