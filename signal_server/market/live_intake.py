@@ -31,6 +31,7 @@ EARLY_S = 1.0
 """So much before its close a bar may come, by this computer's clock; or a quarter of its length."""
 STRANGE_FRAMES = 5
 """So many frames in a row that cannot be read end a connection."""
+_ENDLESS = 1 << 62
 
 
 class LiveIntake:
@@ -96,7 +97,9 @@ class LiveIntake:
         order = self.orders[symbol]
         order.settle(answer, now_s, self.passed)
         self.plan.answered(symbol, now_s)
-        self._fetched[symbol].add((answer.span[0], min(answer.span[1], answer.sure_until)))
+        # What lies before the first bar was not taken from the answer.
+        start = max(answer.span[0], order.first - 1)
+        self._fetched[symbol].add((start, min(answer.span[1], answer.sure_until)))
 
     def tick(self, at: datetime, now_s: float, *, can_ask: bool) -> None:
         """Let go what has waited long enough; while the stream is down, ask for what it missed.
@@ -112,10 +115,16 @@ class LiveIntake:
             self._miss_until(number_of(at, self._bar_seconds))
 
     def vouched(self, symbol: str) -> tuple[list[Span], list[Span]]:
-        """Return what stream and REST have given wholly since the last call."""
-        unknown = self.orders[symbol].unwritten
+        """Return what stream and REST have given wholly since the last call.
+
+        The stream vouches for a symbol up to its newest bar: whether a bar is missing behind that
+        shows only with the next one.
+        """
+        order = self.orders[symbol]
+        unknown = order.unwritten
         fetched = self._fetched[symbol].minus(unknown)
         self._fetched[symbol] = self._fetched[symbol].minus(fetched)
+        unknown.add((order.newest, _ENDLESS))
         return self.trust.vouched(symbol, unknown), list(fetched)
 
     def take_passed(self) -> tuple[Passed, list[tuple[Bar, BarFault]]]:

@@ -80,6 +80,16 @@ class SymbolOrder:
         return self._floor
 
     @property
+    def first(self) -> int:
+        """The number of the first bar that is taken."""
+        return self._first
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest bar that came, 0 before any."""
+        return self._newest or 0
+
+    @property
     def unwritten(self) -> Spans:
         """What is missing or doubtful, and the bars that wait for it."""
         return Spans([*self.lost, *self.doubtful, *((one - 1, one) for one in self._held)])

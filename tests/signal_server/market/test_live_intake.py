@@ -8,6 +8,7 @@ import pytest
 from signal_server.market.frames import empty_frame
 from signal_server.market.live_intake import STRANGE_FRAMES, LiveIntake
 from signal_server.market.live_link import StreamLostError
+from signal_server.market.live_order import Answer
 from signal_server.market.live_patience import LivePatience
 from signal_server.market.quality import BarFault
 from signal_server.market.spans import close_of
@@ -117,3 +118,26 @@ def test_what_the_stream_and_rest_have_given_wholly_is_told_once() -> None:
     assert streamed == [(START + 1, START + 15)]
     assert fetched == []
     assert live.vouched("BTC-USD") == ([], [])
+
+
+def test_the_stream_does_not_vouch_for_what_lies_behind_a_symbols_newest_bar() -> None:
+    live = intake()
+    live.frame(json.dumps([event(1), event(1, symbol="ETH-USD")]), at(1.02), 1.0)
+    for n in range(2, 21):
+        live.frame(json.dumps([event(n, symbol="ETH-USD")]), at(n + 0.02), float(n))
+    assert live.vouched("BTC-USD")[0] == []
+    assert live.vouched("ETH-USD")[0] == [(START + 1, START + 15)]
+    live.frame(json.dumps([event(21), event(21, symbol="ETH-USD")]), at(21.02), 21.0)
+    live.frame(json.dumps([event(30, symbol="ETH-USD")]), at(30.02), 30.0)
+    streamed, _ = live.vouched("BTC-USD")
+    assert streamed == [(START + 20, START + 21)]
+    assert START + 10 in live.orders["BTC-USD"].doubtful
+
+
+def test_an_answer_covers_nothing_before_the_first_bar_of_an_empty_store() -> None:
+    live = intake()
+    live.frame(json.dumps([event(1)]), at(1.02), 0.0)
+    live.frame(json.dumps([event(3)]), at(3.02), 1.0)
+    span = (START - 5, START + 3)
+    live.answer("BTC-USD", Answer(span, {}, START + 3), 2.0)
+    assert live.vouched("BTC-USD")[1] == [(START, START + 3)]
