@@ -40,7 +40,7 @@ def events_of(text: str | bytes) -> list[object]:
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableFrameError(f"a frame is no JSON: {text[:80]!r}") from error
     if isinstance(content, dict):
         return [content]
@@ -57,7 +57,7 @@ def event_of(event: object, bar_seconds: int) -> Bar | Status | Unreadable | Non
     """
     if not isinstance(event, dict):
         return Unreadable(None, event)
-    kind = event.get("ev")
+    kind = str(event.get("ev"))
     if kind == EVENTS[bar_seconds]:
         return _bar(event, bar_seconds)
     if kind == "status":

@@ -41,7 +41,11 @@ def test_an_average_price_that_is_none_is_left_out(vw: object) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"c": None}, {"c": "text"}, {"v": []}, {"s": 1.7e30}, {"s": None}, {"ev": None}, {"ev": "ZZ"}],
+    [
+        *({"c": None}, {"c": "text"}, {"c": 10**400}, {"v": []}),
+        *({"s": 1.7e30}, {"s": None}, {"s": float("nan")}),
+        *({"ev": None}, {"ev": "ZZ"}, {"ev": []}, {"ev": {}}),
+    ],
 )
 def test_what_may_have_been_a_bar_is_told_with_its_pair(changes: dict[str, object]) -> None:
     meaning = event_of(event(**changes), 1)
@@ -64,7 +68,7 @@ def test_other_events_are_passed_over_and_the_status_is_told() -> None:
     assert told == Status("success", "subscribed")
 
 
-@pytest.mark.parametrize("text", ["{", "", "7", "null", b"\xff"])
+@pytest.mark.parametrize("text", ["{", "", "7", "null", b"\xff", "[" * 200_000])
 def test_a_frame_without_events_is_refused(text: str | bytes) -> None:
     with pytest.raises(UnreadableFrameError):
         events_of(text)
