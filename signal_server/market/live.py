@@ -103,8 +103,10 @@ class LiveBars:
 
     def receive(self, text: str | bytes) -> None:
         """Take a frame; the vendor's client waits for this."""
-        self._intake.frame(text, self._clock(), monotonic_s())
-        self._pass_on()
+        try:
+            self._intake.frame(text, self._clock(), monotonic_s())
+        finally:
+            self._pass_on()
 
     def subscribed(self) -> bool:
         """Return whether the present connection is subscribed to a symbol."""
@@ -130,10 +132,10 @@ class LiveBars:
         waiting = asyncio.create_task(self._outlet.get())
         try:
             await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                for task in tasks:
-                    if task.done():
-                        task.result()
+            # At once, though bars wait: for a reader that is always late some always do.
+            for task in tasks:
+                if task.done():
+                    task.result()
             return await waiting
         finally:
             waiting.cancel()
@@ -141,8 +143,9 @@ class LiveBars:
     def _pass_on(self) -> None:
         """Hand over, write down and ask for what the intake has told."""
         passed, quarantined = self._intake.take_passed()
-        if passed.ready:
+        if not all(live.repaired for live in passed.ready):
             self._link.bars_came()
+        if passed.ready:
             self._writer.add((live.bar, live.received_at) for live in passed.ready)
             self._outlet.put(passed.ready)
         self._writer.add((bar, self._clock()) for bar in passed.again)

@@ -102,6 +102,7 @@ class StreamLink:
             except (KeyError, IndexError, TypeError, ValueError) as error:
                 # What the vendor's client raises on an answer that it cannot read.
                 reason = f"unreadable answer ({type(error).__name__})"
+                logger.warning("what could not be read:", exc_info=error)
             wait_s = self._wait_s()
             logger.warning("stream lost: %s; connecting again in %.1f s", reason, wait_s)
             await asyncio.sleep(wait_s)

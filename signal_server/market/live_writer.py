@@ -97,6 +97,9 @@ class LiveWriter:
         self._jobs.put(None)
         self._thread.join()
         self._store.close()
+        if self._error is not None:
+            # Nobody may be left who waits for bars.
+            logger.error("the last live bars could not be written: %s", self._error)
 
     def _run(self) -> None:
         try:

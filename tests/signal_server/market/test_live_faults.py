@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from market_sim.faults import FaultName
+from signal_server.core.domain import Bar
 from signal_server.core.errors import MarketDataError
 from signal_server.market.live import LiveBar, LiveBars
 from signal_server.market.quality import BarFlag
@@ -93,6 +94,8 @@ async def test_max_connections_for_ever_makes_no_tight_loop_and_bars_come_by_res
         await eventually(lambda: served.stream.connections == 6)
         await eventually(lambda: listener.has_all(served))
         assert served.stream.connections == 6
+        # Bars of REST do not speak for the connection: the wait goes on growing.
+        assert listener.live._link._failures > 1
     assert_whole(served, listener, store, first)
 
 
@@ -155,3 +158,19 @@ async def test_bars_that_cannot_be_stored_end_the_stream_with_the_reason(
     with pytest.raises(MarketDataError, match="disk is full"):
         await reading
     assert len(heard) == len(SYMBOLS)
+
+
+async def test_an_error_reaches_a_reader_for_whom_bars_always_wait(
+    served: Vendor, store: BarStore
+) -> None:
+    live = LiveBars(served.config(), KEY, SYMBOLS, store, clock=served.clock, patience=IMPATIENT)
+    bar = Bar(SYMBOLS[0], served.clock(), 1.0, 1.0, 1.0, 1.0, 1.0)
+    live._outlet.put([LiveBar(bar, served.clock(), repaired=False)])
+
+    async def full() -> None:
+        raise MarketDataError("the disk is full; make room")
+
+    task = asyncio.create_task(full())
+    await asyncio.wait([task])
+    with pytest.raises(MarketDataError, match="disk is full"):
+        await live._batch([task])

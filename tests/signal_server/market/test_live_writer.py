@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from signal_server.core.domain import Bar
+from signal_server.core.errors import MarketDataError
 from signal_server.market.live_writer import LiveWriter
 from signal_server.market.store import BarStore
 
@@ -42,3 +43,18 @@ def test_refused_bars_are_kept_with_their_reasons_and_few_writes(
     writer.quarantine(bar(60), "spike")
     writer.close()
     assert len(store.quarantined("BTC-USD")) == 52
+
+
+def test_what_could_not_be_written_at_the_end_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise MarketDataError("the disk is full; make room")
+
+    store = BarStore(tmp_path, 1)
+    monkeypatch.setattr(store, "append", full)
+    writer = LiveWriter(store, lambda: START)
+    writer.start(["BTC-USD"])
+    writer.add([(bar(1), START)])
+    writer.close()
+    assert "could not be written: the disk is full" in caplog.text
