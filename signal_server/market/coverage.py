@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 60.0
 SAME_FETCH = timedelta(days=2)
 """Adjoining periods that one source gave within this time are kept as one."""
+CLOCKS_APART = timedelta(minutes=1)
+"""How far ahead the clock of another process may be."""
 
 Interval = tuple[datetime, datetime]
 
@@ -112,6 +114,13 @@ class Coverage:
                 kept += [part for part in (before, after) if part.start < part.end]
             self._write(kept)
 
+    def forget_later(self, now: datetime) -> None:
+        """Forget what is noted as of after `now`: a clock that was ahead covered days to come."""
+        if any(_is_later(record, now) for record in self.records()):
+            with self._writing():
+                self._write(record for record in self.records() if not _is_later(record, now))
+            logger.warning("%s was noted by a clock that was ahead; it is forgotten", self._path)
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,6 +148,10 @@ class Coverage:
             raise MarketDataError(f"{self._path} could not be written: {reason}") from error
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _is_later(record: Covered, now: datetime) -> bool:
+    return record.at is not None and record.at > now + CLOCKS_APART
 
 
 def _order(record: Covered) -> tuple[datetime, datetime, str]:

@@ -16,6 +16,7 @@ from http import HTTPStatus
 import pandas as pd
 import urllib3
 
+from signal_server.core.clock import Clock, utc_now
 from signal_server.core.config import PolygonConfig
 from signal_server.core.errors import (
     MarketDataError,
@@ -77,13 +78,17 @@ class PolygonHistory:
         *,
         patience: Patience | None = None,
         on_wait: Callable[[Waiting], None] | None = None,
+        clock: Clock = utc_now,
     ) -> None:
+        """Raise `VendorAuthError` without a key; `clock` is that of this computer."""
         if not api_key:
             raise VendorAuthError(f"there is no Polygon.io key; {KEY_HINT}")
         self.bar_seconds = bar_seconds
         self._vendor = vendor_client(config.client)
         self._client = self._vendor.rest(api_key, base=config.rest_url, retries=0)
-        self._calls = PacedCalls(self._client.client, config.timeout_s, config.calls_per_minute)
+        self._calls = PacedCalls(
+            self._client.client, config.timeout_s, config.calls_per_minute, clock
+        )
         self._client.client = self._calls
         self._busy_wait_s = BUSY_WAIT_S if config.calls_per_minute else 0.0
         self._patience = patience or PATIENCE

@@ -11,6 +11,7 @@ import pytest
 from market_sim.faults import FaultName
 from market_sim.histories import seeded_histories
 from market_sim.market import SimMarket
+from signal_server.core.clock import utc_now
 from signal_server.core.errors import (
     MarketDataError,
     NotEntitledError,
@@ -366,3 +367,29 @@ async def test_a_day_whose_bars_are_hidden_stays_open_and_the_rest_is_kept(tmp_p
         honest = PolygonHistory(served.config(), KEY, 60)
         (result,) = await asyncio.to_thread(backfill, honest, store, request, later, lambda _: None)
     assert (result.outcome, result.new_bars) == (Outcome.COMPLETE, 1440)
+
+
+@pytest.mark.parametrize("off", [timedelta(seconds=40), timedelta(days=365), timedelta(days=-1)])
+async def test_a_clock_that_is_wrong_stores_nothing_and_covers_no_days_to_come(
+    served: Vendor, store: BarStore, off: timedelta
+) -> None:
+    history = PolygonHistory(
+        served.config(), KEY, served.market.bar_seconds, clock=lambda: utc_now() + off
+    )
+    results, _ = await run(history, store, whole(served, ONE), served)
+    assert results[0].outcome is Outcome.FAILED
+    assert "set the clock" in results[0].reason
+    assert store.read(ONE[0]).empty
+    assert not coverage_of(store, ONE[0]).records()
+
+
+async def test_what_a_clock_ahead_has_covered_is_asked_for_again(
+    served: Vendor, store: BarStore
+) -> None:
+    request = whole(served, ONE)
+    later = request.end + timedelta(days=365)
+    assert request.start is not None
+    coverage_of(store, ONE[0]).add((request.start, later), Source.REST, later)
+    results, _ = await run(history_of(served), store, request, served)
+    assert results == [BackfillResult(ONE[0], Outcome.COMPLETE, HISTORY_BARS)]
+    assert [record.end for record in coverage_of(store, ONE[0]).records()] == [request.end]
