@@ -102,13 +102,13 @@ class LiveIntake:
         self._fetched[symbol].add((start, min(answer.span[1], answer.sure_until)))
 
     def tick(self, at: datetime, now_s: float, *, can_ask: bool) -> None:
-        """Let go what has waited long enough; while the stream is down, ask for what it missed.
+        """Let go what has waited long enough; ask for what no connection has subscribed to.
 
         What nobody asks for, because REST takes no question now, is not waited for.
         """
         for order in self.orders.values():
             order.expire(now_s if can_ask or order.asking else float("inf"), self.passed)
-        if self.trust.trusted or self._poll_at_s is None:
+        if self._poll_at_s is None:
             self._poll_at_s = now_s + self._poll_every_s
         elif now_s >= self._poll_at_s:
             self._poll_at_s = now_s + self._poll_every_s
@@ -237,10 +237,12 @@ class LiveIntake:
         return newest - 1 - self.trust.disorder_bars, newest
 
     def _miss_until(self, now: int) -> None:
+        """Have fetched what came while a symbol, or none at all, is subscribed to."""
+        is_up = bool(self.trust.trusted)
         for symbol, order in self.orders.items():
             missed = self.trust.missed_until(symbol, now)
             if missed is not None:
-                order.miss(missed)
+                (order.doubt if is_up else order.miss)(missed)
 
 
 def _order(

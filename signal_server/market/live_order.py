@@ -20,7 +20,7 @@ USUAL_BARS = 50
 """After so many bars without a gap, one that does not come is missed at once."""
 MOST_REFUSALS = 5
 """A bar that REST has, but that cannot be used, is asked for again so often."""
-MOST_DOUBTS = 256
+MOST_SPANS = 256
 """So many spans are kept apart; one question covers them all anyway."""
 
 
@@ -136,8 +136,7 @@ class SymbolOrder:
             self._in_a_row = 0
         elif gap[0] == gap[1]:
             self._in_a_row += 1
-        if len(self.doubtful) > MOST_DOUBTS:
-            self.doubtful.join()
+        self._few(self.doubtful)
 
     def miss(self, span: Span) -> None:
         """Note bars that may have been missed, but for those that came."""
@@ -192,8 +191,6 @@ class SymbolOrder:
             self._held[number] = live
 
     def _release(self, out: Passed) -> None:
-        if not self.lost:
-            self._patient = True
         for number in sorted(self._held):
             if self._must_wait(number):
                 return
@@ -221,10 +218,17 @@ class SymbolOrder:
         for number in self._seen:
             if span[0] < number <= span[1]:
                 spans.remove((number - 1, number))
+        self._few(spans)
+
+    def _few(self, spans: Spans) -> None:
+        if len(spans) > MOST_SPANS:
+            spans.join()
 
     def _known(self, span: Span) -> None:
         self.lost.remove(span)
         self.doubtful.remove(span)
+        if not self.lost:
+            self._patient = True
 
     def _remember(self, number: int, bar: Bar) -> None:
         self._seen[number] = bar
@@ -238,3 +242,6 @@ class SymbolOrder:
         newest = sorted(self._seen)[-KEPT_BARS:]
         self._seen = {one: self._seen[one] for one in newest}
         self._floor = newest[0]
+        for number in [n for n in self._refusals if n < self._floor]:
+            if number not in self.doubtful and number not in self.lost:
+                del self._refusals[number]

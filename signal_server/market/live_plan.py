@@ -52,14 +52,12 @@ class RepairPlan:
             for symbol, order in self._orders.items()
             if (rank := self._rank(order, self._states[symbol], now_s)) is not None
         )
-        best = min(ranked, default=None)
-        if best is None:
-            return None
-        symbol = best[1]
-        span = self._span(self._orders[symbol], now)
-        if span is not None:
-            self._orders[symbol].asking = True
-        return None if span is None else (symbol, span)
+        for _, symbol in sorted(ranked):
+            span = self._span(self._orders[symbol], now)
+            if span is not None:
+                self._orders[symbol].asking = True
+                return symbol, span
+        return None
 
     def answered(self, symbol: str, now_s: float) -> None:
         """Note that a question was answered; what it left doubtful is asked for once more."""

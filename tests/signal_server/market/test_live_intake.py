@@ -141,3 +141,15 @@ def test_an_answer_covers_nothing_before_the_first_bar_of_an_empty_store() -> No
     span = (START - 5, START + 3)
     live.answer("BTC-USD", Answer(span, {}, START + 3), 2.0)
     assert live.vouched("BTC-USD")[1] == [(START, START + 3)]
+
+
+def test_a_symbol_that_the_vendor_does_not_subscribe_to_is_asked_for_too() -> None:
+    live = intake()
+    live.frame(json.dumps([event(1), event(1, symbol="ETH-USD")]), at(1.02), 0.0)
+    live.ended()
+    told = {"ev": "status", "status": "success", "message": "subscribed to: XAS.BTC-USD"}
+    live.frame(json.dumps([told]), at(2), 2.0)
+    for second in range(2, 60):
+        live.tick(at(second), float(second), can_ask=True)
+    assert START + 40 in live.orders["ETH-USD"].doubtful
+    assert START + 40 not in live.orders["BTC-USD"].doubtful

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from signal_server.core.domain import Bar
 from signal_server.market.live_bar import LiveBar, agree
-from signal_server.market.live_order import KEPT_BARS, USUAL_BARS, Answer, Passed, SymbolOrder
+from signal_server.market.live_order import (
+    KEPT_BARS,
+    MOST_SPANS,
+    USUAL_BARS,
+    Answer,
+    Passed,
+    SymbolOrder,
+)
 from signal_server.market.quality import BarFlag
 from signal_server.market.spans import close_of
 
@@ -89,6 +96,33 @@ def test_a_late_bar_lets_go_those_that_wait_for_it() -> None:
     desk.order.miss((LAST, LAST + 1))
     desk.take(2, 1)
     assert desk.numbers == [1, 2]
+
+
+def test_after_a_hole_was_passed_and_filled_bars_wait_again_for_the_next_one() -> None:
+    desk = Desk()
+    desk.order.miss((LAST, LAST + 1))
+    desk.take(2)
+    desk.order.expire(HOLD_S, desk.out)
+    desk.take(1)
+    desk.order.miss((LAST + 2, LAST + 3))
+    desk.take(4, now_s=10.0)
+    assert desk.numbers == [2, 1]
+    desk.settle(2, 3, 3)
+    assert desk.numbers == [2, 1, 3, 4]
+
+
+def test_however_much_is_refused_or_missed_memory_stays_small() -> None:
+    refused, missed = Desk(), Desk()
+    for number in range(1, 5 * KEPT_BARS, 2):
+        span = (LAST + number, LAST + number + 1)
+        refused.take(number, number + 2)
+        answer = Answer(span, {}, span[1], refused=[span[1]])
+        refused.order.settle(answer, 0.0, refused.out)
+        refused.settle(number, number + 1)
+        missed.take(number)
+        missed.order.miss(span)
+    assert len(refused.order._refusals) <= 2 * KEPT_BARS
+    assert len(missed.order.lost) <= MOST_SPANS
 
 
 def test_the_same_bar_again_is_nothing_and_other_values_are_told() -> None:

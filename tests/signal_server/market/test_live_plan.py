@@ -81,3 +81,15 @@ def test_doubts_leave_half_of_a_small_plan_to_what_is_urgent() -> None:
     found = orders(*(f"C{number}" for number in range(100)))
     assert RepairPlan(found, 60, PATIENCE, 5).doubt_every_s == 2 * 60 * 100 / 5
     assert RepairPlan(found, 60, PATIENCE).doubt_every_s == PATIENCE.doubt_s
+
+
+def test_what_has_not_been_yet_does_not_delay_the_questions_of_others() -> None:
+    found = orders("A", "B")
+    found["A"].miss((NOW + 5, NOW + 10))
+    found["A"].take(NOW + 11, live(NOW + 11), 0.0, Passed())
+    found["B"].doubt((NOW - 20, NOW - 10))
+    plan = RepairPlan(found, 60, PATIENCE)
+    asked = plan.next(0.0, NOW)
+    assert asked is not None
+    assert asked[0] == "B"
+    assert plan.next(0.0, NOW) is None
