@@ -157,7 +157,7 @@ class LiveBars:
         while True:
             await asyncio.sleep(self._patience.tick_s)
             self._writer.check()
-            self._intake.tick(self._clock(), monotonic_s(), can_ask=self._history.ready)
+            self._intake.tick(self._clock(), monotonic_s(), can_ask=self._repairs.ready)
             self._pass_on()
             if monotonic_s() - self._covered_s >= self._patience.cover_s:
                 self._covered_s = monotonic_s()

@@ -52,6 +52,11 @@ class LiveRepairs:
         self._open = asyncio.Event()
         self._threads = ThreadPoolExecutor(QUESTIONS_AT_ONCE, thread_name_prefix="live-repair")
 
+    @property
+    def ready(self) -> bool:
+        """Whether a question would go out at once: the plan and the disk allow it."""
+        return self._history.ready and not self._writer.is_behind
+
     def wake(self) -> None:
         """Look at once whether there is something to ask."""
         self._open.set()
@@ -66,7 +71,7 @@ class LiveRepairs:
         while True:
             now = number_of(self._clock(), self._store.bar_seconds)
             # The question is chosen when it can be asked, so that the most urgent goes first.
-            chosen = intake.plan.next(monotonic_s(), now) if self._history.ready else None
+            chosen = intake.plan.next(monotonic_s(), now) if self.ready else None
             if chosen is None:
                 await self._rest()
                 continue

@@ -15,6 +15,7 @@ import pandas as pd
 
 from signal_server.core.clock import Clock, monotonic_s
 from signal_server.core.domain import Bar
+from signal_server.core.errors import MarketDataError
 from signal_server.market.coverage import Coverage, Source
 from signal_server.market.frames import frame_of
 from signal_server.market.spans import Span, close_of
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 COMPACT_BARS = {1: 3600, 60: 720}
 """A symbol's live bars are moved into Parquet when there are so many."""
+BEHIND_BARS = 50_000
+"""While so many bars wait for the disk, none are fetched."""
+MOST_BARS = 1_000_000
+"""A disk that lets so many wait is as good as none."""
 QUARANTINE_PAUSES = 4
 """Quarantine is not written again before so many times as long as it took: bars go first."""
 GROUP_S = 0.02
@@ -64,10 +69,20 @@ class LiveWriter:
             self._jobs.put(partial(self._compact, symbol))
         self._thread.start()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits to be written that nothing should be added but live bars."""
+        return self._jobs.qsize() > BEHIND_BARS
+
     def check(self) -> None:
-        """Raise what the last write met."""
+        """Raise what the last write met, or that bars wait in vain."""
         if self._error is not None:
             raise self._error
+        if self._jobs.qsize() > MOST_BARS:
+            raise MarketDataError(
+                f"{MOST_BARS:,} bars wait to be written to {self._store.folder}; "
+                "see what keeps the disk busy"
+            )
 
     def add(self, bars: Iterable[Seen]) -> None:
         """Write bars down, or other values of bars that were written before."""

@@ -8,7 +8,7 @@ import pytest
 
 from signal_server.core.domain import Bar
 from signal_server.core.errors import MarketDataError
-from signal_server.market.live_writer import LiveWriter
+from signal_server.market.live_writer import BEHIND_BARS, MOST_BARS, LiveWriter
 from signal_server.market.store import BarStore
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -58,3 +58,15 @@ def test_what_could_not_be_written_at_the_end_is_said(
     writer.add([(bar(1), START)])
     writer.close()
     assert "could not be written: the disk is full" in caplog.text
+
+
+def test_a_disk_that_does_not_keep_up_is_asked_for_less_and_then_named(tmp_path: Path) -> None:
+    writer = LiveWriter(BarStore(tmp_path, 1), lambda: START)
+    writer.add([(bar(1), START)] * BEHIND_BARS)
+    assert not writer.is_behind
+    writer.add([(bar(1), START)])
+    assert writer.is_behind
+    writer.check()
+    writer.add([(bar(1), START)] * (MOST_BARS - BEHIND_BARS))
+    with pytest.raises(MarketDataError, match="wait to be written"):
+        writer.check()
