@@ -62,7 +62,7 @@ class Coverage:
             return sorted((_covered(entry) for entry in content), key=_order)
         except FileNotFoundError:
             return []
-        except (ValueError, TypeError, LookupError, OSError) as error:
+        except (ValueError, TypeError, LookupError, OSError, RecursionError) as error:
             # All is asked for again then; the store keeps each bar once.
             logger.warning("%s is unreadable and counts as empty: %s", self._path, error)
             return []
@@ -115,11 +115,11 @@ class Coverage:
             self._write(kept)
 
     def forget_later(self, now: datetime) -> None:
-        """Forget what is noted as of after `now`: a clock that was ahead covered days to come."""
+        """Forget what is noted of, or as of, a time after `now`: a clock was ahead, or worse."""
         if any(_is_later(record, now) for record in self.records()):
             with self._writing():
                 self._write(record for record in self.records() if not _is_later(record, now))
-            logger.warning("%s was noted by a clock that was ahead; it is forgotten", self._path)
+            logger.warning("%s tells of a time to come; that is forgotten", self._path)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -151,7 +151,7 @@ class Coverage:
 
 
 def _is_later(record: Covered, now: datetime) -> bool:
-    return record.at is not None and record.at > now + CLOCKS_APART
+    return max(record.end, record.at or record.end) > now + CLOCKS_APART
 
 
 def _order(record: Covered) -> tuple[datetime, datetime, str]:

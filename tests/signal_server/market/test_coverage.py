@@ -128,3 +128,19 @@ def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
     workers = [subprocess.Popen([*command, first]) for first in ("0", "1")]  # noqa: S603
     assert [worker.wait() for worker in workers] == [0, 0]
     assert Coverage(path).covered(span(0, 60)) == [span(0, 60)]
+
+
+def test_what_tells_of_a_time_to_come_is_forgotten_and_the_rest_stays(coverage: Coverage) -> None:
+    coverage.add(span(0, 10), Source.REST, at(10))
+    coverage.add(span(20, 40), Source.REST, at(40) + SAME_FETCH * 2)
+    coverage.add(span(12, 99), Source.STREAM, at(30))
+    coverage.forget_later(at(50))
+    assert coverage.records() == [Covered(*span(0, 10), Source.REST, at(10))]
+
+
+def test_a_record_that_nests_without_end_counts_as_empty(
+    coverage: Coverage, tmp_path: Path
+) -> None:
+    (tmp_path / "BTC-USD").mkdir()
+    (tmp_path / "BTC-USD" / "coverage.json").write_text("[" * 100_000)
+    assert coverage.records() == []
