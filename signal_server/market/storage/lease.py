@@ -94,9 +94,9 @@ class Lease:
             first = self._hold.count == 0
             if first:
                 self._wait()
-            self._hold.count += 1
             if first or lasting:
-                self._sign(lasting)
+                self._sign(lasting, first=first)
+            self._hold.count += 1
 
     def release(self) -> None:
         """Give back what was taken once; the last one lets other processes write."""
@@ -145,11 +145,18 @@ class Lease:
         except (OSError, ValueError, TypeError):
             return None
 
-    def _sign(self, lasting: bool) -> None:
+    def _sign(self, lasting: bool, *, first: bool) -> None:
         partial = self._holder.with_suffix(".partial")
         writer = writer_here(self._clock(), lasting)
-        partial.write_text(json.dumps(asdict(writer)), encoding="utf-8")
-        partial.replace(self._holder)
+        try:
+            partial.write_text(json.dumps(asdict(writer)), encoding="utf-8")
+            partial.replace(self._holder)
+        except OSError as error:
+            if first:
+                # Nobody gives back what was never taken: it would be held until the process ends.
+                self._hold.lock.release()
+            reason = error.strerror or error
+            raise MarketDataError(f"{self._holder} could not be written: {reason}") from error
 
 
 def writer_here(since: datetime, lasting: bool) -> Writer:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import signal_server
 from signal_server.core.errors import MarketDataError
@@ -151,3 +152,15 @@ def test_a_writer_says_who_it_is() -> None:
     writer = lease.writer_here(datetime(2025, 1, 1, tzinfo=UTC), lasting=True)
     assert writer.pid == os.getpid()
     assert str(writer).endswith("since 2025-01-01T00:00:00+00:00")
+
+
+def test_who_cannot_sign_holds_nothing(tmp_path: Path) -> None:
+    store, folder = BarStore(tmp_path, 60), tmp_path / "60s" / SYMBOL
+    blocked = folder / ".writer.partial"
+    blocked.mkdir(parents=True)
+    with pytest.raises(MarketDataError, match="could not be written"):
+        store.write(SYMBOL, frame(range(1)))
+    with FileLock(folder / ".writer.lock", timeout=0):
+        pass
+    blocked.rmdir()
+    assert store.write(SYMBOL, frame(range(1))) == 1
