@@ -12,14 +12,14 @@ from datetime import date
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from signal_server.core.config import FlatFilesConfig
-from signal_server.core.errors import FlatFileError, VendorAuthError
+from signal_server.core.errors import FlatFileError, MarketDataError, VendorAuthError
 from signal_server.market.flat_files.attempts import Attempts, Notice
 from signal_server.market.flat_files.bucket_errors import (
     CHANGED,
@@ -132,7 +132,7 @@ class FlatFileBucket:
         mode = "wb" if whole else "ab"
         with self._read_within(deadline_s, answer["Body"]) as body, begun.open(mode) as file:
             for chunk in body.iter_chunks(_CHUNK_BYTES):
-                file.write(chunk)
+                _write(file, chunk)
 
     @contextmanager
     def _read_within(self, seconds: float, body: Any) -> Iterator[Any]:
@@ -222,6 +222,17 @@ def _published(entry: dict[str, Any]) -> Published | None:
         return None
     version = str(entry["ETag"]).strip('"')
     return Published(day, str(entry["Key"]), version, int(entry["Size"]))
+
+
+def _write(file: BinaryIO, chunk: bytes) -> None:
+    try:
+        file.write(chunk)
+        file.flush()
+    except OSError as error:
+        raise MarketDataError(
+            f"{file.name} could not be written: {error.strerror or error}; make room or change "
+            "data_dir, and run the command again: it goes on where it was"
+        ) from error
 
 
 def _hurry(body: Any) -> None:

@@ -201,3 +201,17 @@ async def test_a_download_that_drips_can_be_stopped(site: Site) -> None:
     bucket.close()
     with pytest.raises(StoppedError):
         await asyncio.wait_for(download, 5)
+
+
+async def test_a_disk_that_is_full_is_named_and_the_download_goes_on_later(site: Site) -> None:
+    await site.stand_in.publish(DAY, CONTENT)
+    bucket = site.bucket()
+    (published,) = await listed(bucket)
+    path = (await asyncio.to_thread(bucket.fetch, published)).path
+    begun = path.with_suffix(".partial")
+    path.unlink()
+    begun.symlink_to("/dev/full")
+    with pytest.raises(MarketDataError, match=f"{begun} could not be written.*make room"):
+        await asyncio.to_thread(bucket.fetch, published)
+    begun.unlink()
+    assert (await asyncio.to_thread(bucket.fetch, published)).path.read_bytes() == CONTENT
