@@ -1,6 +1,7 @@
 """The list of coins: tiers that stand for their coins, and coins that have a new name."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Self
@@ -15,6 +16,7 @@ from signal_server.core.symbols import check_symbol
 DEFAULT_SYMBOLS = Path("conf/symbols.yml")
 ALL = "all"
 """Stands for every tier."""
+_TIER = re.compile(r"\w+", re.ASCII)
 
 
 class Renaming(Section):
@@ -40,6 +42,8 @@ class SymbolList(Section):
     def _each_symbol_is_one_and_named_once(self) -> Self:
         seen: dict[str, str] = {}
         for tier, symbols in self.tiers.items():
+            if tier == ALL or not _TIER.fullmatch(tier):
+                raise ValueError(f"{tier!r} cannot be a tier's name; call it like tier1")
             for symbol in map(_checked, symbols):
                 if symbol in seen:
                     raise ValueError(f"{symbol} is in {seen[symbol]} and in {tier}; name it once")

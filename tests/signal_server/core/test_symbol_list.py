@@ -56,6 +56,8 @@ def test_a_symbol_of_no_tier_has_none() -> None:
         ("tiers: {a: [BTC-USD], b: [BTC-USD]}", "BTC-USD is in a and in b; name it once"),
         ("tiers: {a: [BTC-USD, BTC-USD]}", "BTC-USD is in a and in a; name it once"),
         ("tiers: {a: [btc]}", "'btc' is no symbol; write it as BASE-QUOTE"),
+        ("tiers: {all: [BTC-USD]}", "'all' cannot be a tier's name"),
+        ("tiers: {ETH-USD: [BTC-USD]}", "'ETH-USD' cannot be a tier's name"),
         ("tiers: {a: BTC-USD}", "tiers.a"),
         ("tiers: {a: [1]}", "tiers.a"),
         ("teirs: {}", "tiers: Field required"),
