@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -87,7 +88,12 @@ class BackfillScreen:
         bars = sum(one.new_bars for one in self._newest.values())
         requests = sum(one.done for one in self._newest.values())
         if not requests:
-            return "everything was there already; no request was made"
+            is_all_there = self._newest and not any(one.requests for one in self._newest.values())
+            return (
+                "everything was there already; no request was made"
+                if is_all_there
+                else "nothing was fetched"
+            )
         pace = f"{bars / max(seconds, 1e-3):,.0f} bars a second"
         return f"{bars:,} new bars by {requests:,} requests in {_duration(seconds)}, {pace}"
 
@@ -115,8 +121,10 @@ def show_results(
 def _note(result: BackfillResult, last: datetime | None, end: datetime) -> str:
     if result.outcome is Outcome.NO_BARS:
         return "[yellow]no bars in that period[/]"
+    if result.outcome is Outcome.STOPPED:
+        return f"[red]{escape(result.reason)}[/]"
     if result.outcome is not Outcome.COMPLETE:
-        return f"[red]{result.outcome.value}[/]: {result.reason}"
+        return f"[red]{result.outcome.value}[/]: {escape(result.reason)}"
     if last is not None and end - last > LONG_SILENT:
         return "[yellow]silent since; delisted or renamed?[/]"
     return ""

@@ -50,13 +50,14 @@ def _import_file(store: BarStore, path: Path, symbol: str | None, console: Conso
     found, now = read_import(path, store.bar_seconds, symbol), utc_now()
     for name, frame in found.frames.items():
         new = store.write(name, frame, seen_at=now)
-        console.print(f"{_held(store.span(name), name)} ({new:,} new)")
+        console.print(f"{_held(store.span(name), name)} ({new:,} new)", markup=False)
     for name, refused in found.refused.items():
         store.quarantine(name, refused.assign(source=str(Source.IMPORT), seen_at=now))
     if found.refused:
         console.print(
             f"{path.name}: {found.refused_bars:,} rows are no bars and were put aside; "
-            "signal-server data quarantine shows them"
+            "signal-server data quarantine shows them",
+            markup=False,
         )
 
 

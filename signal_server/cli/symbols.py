@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from signal_server.core.config import Settings
     from signal_server.market.kraken_pairs import TradedPair
     from signal_server.market.listing import Listing
-    from signal_server.market.store import BarStore
     from signal_server.market.symbol_rows import Held, SymbolRow
 
 Report = Callable[[str, float], None]
@@ -67,10 +66,10 @@ def command(
     console.print(table(rows))
     for row in rows:
         for note in row.notes:
-            console.print(f"{row.symbol}: {note}")
+            console.print(f"{row.symbol}: {note}", markup=False)
     console.print(summary(rows, listing.said))
     for problem in filter(None, (listing.problem, pairs.problem)):
-        errors.print(f"[red]{problem}[/]")
+        errors.print(problem, style="red", markup=False)
 
 
 def _chosen(session: Session, tier: str | None, symbols: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -84,7 +83,7 @@ def _chosen(session: Session, tier: str | None, symbols: tuple[str, ...] | None)
         raise UnknownSymbolError(f"{tier} is no tier; {session.settings.symbols_file} has {known}")
     if symbols or tier:
         return tuple(dict.fromkeys([*coins.symbols([tier] if tier else []), *(symbols or ())]))
-    held = _store(session.settings).symbols()
+    held = open_store(session.settings).symbols()
     return tuple(dict.fromkeys([*coins.symbols([ALL]), *session.settings.symbols, *held]))
 
 
@@ -156,15 +155,10 @@ def _held(
 ) -> "dict[str, Held | str | None]":
     from signal_server.market.symbol_rows import held_bars
 
-    store = _store(settings)
+    store = open_store(settings)
     wanted = set(store.symbols()) & set(symbols)
     held = {}
     for number, symbol in enumerate(sorted(wanted), 1):
         held[symbol] = held_bars(store, symbol, now)
         report("reading the store", number / len(wanted))
     return held
-
-
-def _store(settings: "Settings") -> "BarStore":
-
-    return open_store(settings)

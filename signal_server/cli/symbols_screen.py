@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from signal_server.core.symbols import (
@@ -86,7 +87,7 @@ def _traded(row: SymbolRow) -> str:
         return _UNKNOWN
     if row.pair is None:
         return "[red]not traded[/]"
-    return "traded" if row.pair.status == "online" else f"[yellow]{row.pair.status}[/]"
+    return "traded" if row.pair.status == "online" else f"[yellow]{escape(row.pair.status)}[/]"
 
 
 def _amount(amount: Decimal | None) -> str:

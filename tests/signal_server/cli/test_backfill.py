@@ -122,6 +122,7 @@ def test_a_vendor_that_stays_away_is_an_error_in_the_end(
     assert backfill(config) == 1
     told = capsys.readouterr()
     assert "cannot be reached" in told.out
+    assert "nothing was fetched" in told.out
     assert "1 of 1 symbols failed; run it again" in told.err
 
 
