@@ -94,7 +94,7 @@ def read_answer(body: bytes) -> dict[str, Any]:
     """Parse an answer, a JSON object without an error in it."""
     try:
         content = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MalformedAnswerError("an answer is no JSON") from error
     if not isinstance(content, dict):
         raise MalformedAnswerError("an answer is no JSON object")
@@ -105,12 +105,15 @@ def read_answer(body: bytes) -> dict[str, Any]:
 
 def rows_of(content: Mapping[str, Any]) -> list[Row]:
     """Return the results of an answer, each an object, and as many as it announces."""
-    if content.get("resultsCount") and not content.get("results"):
+    announced = content.get("resultsCount") or 0
+    if not isinstance(announced, int):
+        raise MalformedAnswerError("an answer does not count its results")
+    if announced and not content.get("results"):
         raise MalformedAnswerError("an answer announces results and carries none")
     rows = content.get("results") or []
     if not isinstance(rows, list) or not set(map(type, rows)) <= {dict}:
         raise MalformedAnswerError("an answer's results are no list of objects")
-    if len(rows) < content.get("resultsCount", 0) and not content.get("next_url"):
+    if len(rows) < announced and not content.get("next_url"):
         raise MalformedAnswerError("an answer announces more results than it carries")
     return rows
 
@@ -132,9 +135,9 @@ def frame_of_rows(rows: Sequence[Row], bar_seconds: int) -> pd.DataFrame:
     try:
         starts = np.fromiter(map(itemgetter("t"), rows), dtype="int64", count=len(rows))
         values = _values(rows)
+        closes = pd.to_datetime(starts + 1000 * bar_seconds, unit="ms", utc=True)
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise MalformedAnswerError("an answer has a bar that cannot be read") from error
-    closes = pd.to_datetime(starts + 1000 * bar_seconds, unit="ms", utc=True)
     return bar_frame(closes, dict(zip(_NAMES, values.T, strict=True)))
 
 

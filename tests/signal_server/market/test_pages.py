@@ -44,6 +44,8 @@ BROKEN = [
     b'{"resultsCount": 5}',
     b'{"resultsCount": 5, "results": []}',
     b'{"resultsCount": 2, "results": [{"t": 1}]}',
+    b'{"resultsCount": "5", "results": []}',
+    b"[" * 200_000,
     b'{"results": [1, 2]}',
     b'{"results": {"t": 1}}',
     b'{"next_url": "https://elsewhere/v2/aggs/ticker/X:ETHUSD/range/1/minute/1/2"}',
@@ -73,10 +75,17 @@ def test_an_answer_that_makes_no_sense_is_refused(body: bytes) -> None:
         read_page(body, QUERY)
 
 
-@pytest.mark.parametrize("row", [{}, {"t": None}, {"t": "soon"}, {"t": 1, "o": {}}, {"t": 1e30}])
+@pytest.mark.parametrize(
+    "row", [{}, {"t": None}, {"t": "soon"}, {"t": 1, "o": {}}, {"t": 1e30}, {"t": 10**17}]
+)
 def test_a_bar_that_cannot_be_read_is_refused(row: dict[str, Any]) -> None:
     with pytest.raises(MalformedAnswerError, match="cannot be read"):
         frame_of_rows([row], 60)
+
+
+def test_an_answer_need_not_count_its_results() -> None:
+    assert len(read_page(b'{"resultsCount": null, "results": [{"t": 1}]}', QUERY).rows) == 1
+    assert not read_page(b'{"resultsCount": null}', QUERY).rows
 
 
 def test_what_a_bar_lacks_is_nan() -> None:
