@@ -46,7 +46,8 @@ class DataWish:
     """What a soak is to be; `pause_s` is the usual time between two deaths of the consumer.
 
     Bars last a second of a clock that runs `speed` times faster than the real one. The bars are
-    cut from `files`, or seeded if there are none.
+    cut from `files`, or seeded if there are none. It lasts longer than `minutes` if fewer faults
+    than `least_faults` have struck by then: a busy computer may be slow to listen.
     """
 
     minutes: float
@@ -57,6 +58,7 @@ class DataWish:
     speed: float = 1.0
     history_bars: int = 600
     hasty: bool = False
+    least_faults: int = 0
     files: tuple[Path, ...] = ()
 
 
@@ -105,10 +107,15 @@ class DataSoak:
             began = time.monotonic()
             life = await self._deaths(life, began + DEATHS_SHARE * seconds)
             life = await self._watch(life, began + seconds)
+            while self._is_too_calm() and not stormy.done():
+                life = await self._watch(life, time.monotonic() + LOOK_S)
         finally:
             stormy.cancel()
         await self._settle(life)
         return self._result
+
+    def _is_too_calm(self) -> bool:
+        return sum(self._stand_in.faults.happened.values()) < self._wish.least_faults
 
     async def _listening(self, life: Life) -> Life:
         """Wait until the consumer has its history and listens."""
@@ -120,13 +127,16 @@ class DataSoak:
         return life
 
     async def _deaths(self, life: Life, until_s: float) -> Life:
-        """Kill and stop the consumer now and then, some while they start, and start it again."""
+        """Kill and stop the consumer now and then, some while they start, and start it again.
+
+        At least once, however late it is.
+        """
         while True:
             if self._random.random() < PATIENT_SHARE:
                 life = await self._listening(life)
             pause_s = self._random.uniform(0.1, 1.9) * self._wish.pause_s
             life = await self._watch(life, min(time.monotonic() + pause_s, until_s))
-            if time.monotonic() >= until_s:
+            if time.monotonic() >= until_s and self._result.counts["lives"] > 1:
                 return life
             kill = self._random.random() < 0.7
             self._result.counts["kill -9" if kill else "stops"] += 1
@@ -197,12 +207,16 @@ class DataSoak:
         self._stand_in.faults.all_off()
         calm = self._clock() + timedelta(seconds=CALM_BARS * self._market.bar_seconds)
         until_ms = ms(calm)
-        give_up = time.monotonic() + SETTLE_S
         self._say("the storm is over")
+        least, give_up = None, time.monotonic() + SETTLE_S
         while time.monotonic() < give_up:
             life = await self._watch(life, time.monotonic() + LOOK_S)
-            if self._clock() > calm and not life.audit.missing(until_ms):
+            missing = sum(len(closes) for closes in life.audit.missing(until_ms).values())
+            if self._clock() > calm and not missing:
                 break
+            if least is None or missing < least:
+                # It is slow, but it comes on.
+                least, give_up = missing, time.monotonic() + SETTLE_S
         self._problems(missing_problems(life.audit.missing(until_ms), "downstream"))
         await life.end(signal.SIGTERM)
         if life.process.returncode:
