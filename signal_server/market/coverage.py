@@ -92,16 +92,22 @@ class Coverage:
 
     def add(self, interval: Interval, source: Source, at: datetime) -> None:
         """Note durably that `source` gave the interval wholly, at `at`."""
-        if interval[0] >= interval[1]:
+        self.add_all([interval], source, at)
+
+    def add_all(self, intervals: Iterable[Interval], source: Source, at: datetime) -> None:
+        """Note several intervals at once, which costs as much as one."""
+        added = [
+            Covered(_utc(start), _utc(end), source, _utc(at))
+            for start, end in intervals
+            if start < end
+        ]
+        if not added:
             return
-        added, others = Covered(_utc(interval[0]), _utc(interval[1]), source, _utc(at)), []
         with self._writing():
-            for record in self.records():
-                if _one_fetch(record, added):
-                    added = _joined(record, added)
-                else:
-                    others.append(record)
-            self._write([*others, added])
+            records = self.records()
+            for one in added:
+                records = _with(records, one)
+            self._write(records)
 
     def remove(self, interval: Interval) -> None:
         """Forget that the interval was fetched, so that it is fetched again."""
@@ -156,6 +162,17 @@ def _is_later(record: Covered, now: datetime) -> bool:
 
 def _order(record: Covered) -> tuple[datetime, datetime, str]:
     return record.start, record.end, record.source
+
+
+def _with(records: Iterable[Covered], added: Covered) -> list[Covered]:
+    """Return the records and a new one, joined with those that it adjoins."""
+    others = []
+    for record in records:
+        if _one_fetch(record, added):
+            added = _joined(record, added)
+        else:
+            others.append(record)
+    return [*others, added]
 
 
 def _one_fetch(a: Covered, b: Covered) -> bool:

@@ -184,5 +184,5 @@ class LiveWriter:
         coverage = Coverage(self._store.folder / symbol / "coverage.json")
         # What a power cut takes must not be known as covered.
         self._store.settle(symbol)
-        for after, last in spans:
-            coverage.add((close_of(after, length), close_of(last, length)), source, self._clock())
+        periods = [(close_of(after, length), close_of(last, length)) for after, last in spans]
+        coverage.add_all(periods, source, self._clock())

@@ -54,6 +54,24 @@ def test_what_is_missing_and_what_is_covered_make_the_whole_period(
     assert missing == [m for m in asked if m not in fetched]
 
 
+@given(done=SPANS, together=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 60))))
+def test_several_intervals_at_once_are_known_as_one_after_the_other(
+    tmp_path_factory: pytest.TempPathFactory,
+    done: list[tuple[int, int, Source]],
+    together: list[tuple[int, int]],
+) -> None:
+    folder = tmp_path_factory.mktemp("coverage")
+    one, other = Coverage(folder / "one.json"), Coverage(folder / "other.json")
+    for begin, count, source in done:
+        one.add(span(begin, begin + count), source, START)
+        other.add(span(begin, begin + count), source, START)
+    added = [span(begin, begin + count) for begin, count in together]
+    one.add_all(added, Source.STREAM, START)
+    for interval in added:
+        other.add(interval, Source.STREAM, START)
+    assert one.records() == other.records()
+
+
 def test_each_source_is_told_apart(coverage: Coverage) -> None:
     coverage.add(span(0, 10), Source.REST, at(100))
     coverage.add(span(5, 20), Source.STREAM, at(20))
