@@ -31,6 +31,8 @@ EARLY_S = 1.0
 """So much before its close a bar may come, by this computer's clock; or a quarter of its length."""
 STRANGE_FRAMES = 5
 """So many frames in a row that cannot be read end a connection."""
+SILENT_BARS = 60
+"""So long a symbol may be silent on a connection that sends others; then REST is asked, too."""
 _ENDLESS = 1 << 62
 
 
@@ -68,6 +70,7 @@ class LiveIntake:
         self._strange = 0
         self._in_frame: dict[str, int] = {}
         self._fetched = {symbol: Spans() for symbol in stored}
+        self._asked_until: dict[str, int] = {}
 
     def frame(self, text: str | bytes, at: datetime, now_s: float) -> None:
         """Take a frame of the stream that came `at`; raise `StreamLostError` to replace it."""
@@ -113,6 +116,7 @@ class LiveIntake:
         elif now_s >= self._poll_at_s:
             self._poll_at_s = now_s + self._poll_every_s
             self._miss_until(number_of(at, self._bar_seconds))
+            self._doubt_silent()
 
     def vouched(self, symbol: str) -> tuple[list[Span], list[Span]]:
         """Return what stream and REST have given wholly since the last call.
@@ -170,6 +174,8 @@ class LiveIntake:
 
     def _begin(self, symbol: str, now: int) -> None:
         self.orders[symbol].begin(now + 1)
+        if not self.trust.is_trusted(symbol):
+            self._asked_until[symbol] = now
         missed = self.trust.begin(symbol, now)
         if missed is not None:
             self.orders[symbol].miss(missed)
@@ -229,6 +235,17 @@ class LiveIntake:
         for symbol in self.trust.trusted:
             order = self.orders[symbol]
             (order.miss if urgent else order.doubt)(span)
+
+    def _doubt_silent(self) -> None:
+        """Have REST say, too, that a symbol had no trades for long."""
+        if self.trust.proof is None:
+            return
+        settled = self.trust.proof - self.trust.disorder_bars
+        for symbol in self.trust.trusted:
+            known = max(self.orders[symbol].newest, self._asked_until[symbol])
+            if settled - known >= SILENT_BARS:
+                self._asked_until[symbol] = settled
+                self.orders[symbol].doubt((known, settled))
 
     def _just_now(self, at: datetime) -> Span:
         """Return the bars that were sent last: later ones have come of no symbol yet."""

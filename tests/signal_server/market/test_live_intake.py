@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from signal_server.market.frames import empty_frame
-from signal_server.market.live_intake import STRANGE_FRAMES, LiveIntake
+from signal_server.market.live_intake import SILENT_BARS, STRANGE_FRAMES, LiveIntake
 from signal_server.market.live_link import StreamLostError
 from signal_server.market.live_order import Answer
 from signal_server.market.live_patience import LivePatience
@@ -153,3 +153,20 @@ def test_a_symbol_that_the_vendor_does_not_subscribe_to_is_asked_for_too() -> No
         live.tick(at(second), float(second), can_ask=True)
     assert START + 40 in live.orders["ETH-USD"].doubtful
     assert START + 40 not in live.orders["BTC-USD"].doubtful
+
+
+def test_a_symbol_that_is_silent_for_long_is_asked_for_now_and_then() -> None:
+    live = intake()
+    live.frame(json.dumps([event(1), event(1, symbol="ETH-USD")]), at(1.02), 0.0)
+    silent, asked = live.orders["BTC-USD"], []
+    for n in range(2, 4 * SILENT_BARS):
+        live.frame(json.dumps([event(n, symbol="ETH-USD")]), at(n + 0.02), float(n))
+        live.tick(at(n + 0.1), n + 0.1, can_ask=True)
+        for span in list(silent.doubtful):
+            asked.append(span)
+            live.answer("BTC-USD", Answer(span, {}, span[1]), n + 0.2)
+    assert asked[0][0] == START + 1
+    assert [a[1] for a in asked[:-1]] == [b[0] for b in asked[1:]]
+    assert len(asked) == 3
+    assert live.vouched("BTC-USD")[1] == [(START + 1, asked[-1][1])]
+    assert not live.orders["ETH-USD"].doubtful
