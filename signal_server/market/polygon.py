@@ -113,18 +113,21 @@ class PolygonHistory:
         The caller leaves out a bar that is not over yet. Of bars with the same time the first
         counts. Raises `MarketDataError` also if the vendor hides bars that it has.
         """
-        leads = (timedelta(), *LEADS[self.bar_seconds])
-        for lead in leads:
-            frame = self._ask(partial(self._frame, symbol, start - lead, end))
-            if not frame.empty:
-                return _between(frame, start, end)
-        if whole_days(start - leads[-1], end):
-            self._ask(lambda: self._require_silence(symbol, start - leads[-1], end))
-        return frame
+        return self._ask(partial(self._bars, symbol, start, end))
 
     def traded_days(self, symbol: str, start: datetime, end: datetime) -> frozenset[date]:
         """Return the days, UTC, from that of `start` to that of `end`, with trades."""
         return self._ask(lambda: self._days(symbol, start, end))
+
+    def _bars(self, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
+        leads = (timedelta(), *LEADS[self.bar_seconds])
+        for lead in leads:
+            frame = self._frame(symbol, start - lead, end)
+            if not frame.empty:
+                return _between(frame, start, end)
+        if whole_days(start - leads[-1], end):
+            self._require_silence(symbol, start - leads[-1], end)
+        return frame
 
     def _frame(self, symbol: str, start: datetime, end: datetime) -> pd.DataFrame:
         length = timedelta(seconds=self.bar_seconds)

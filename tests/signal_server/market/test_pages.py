@@ -163,6 +163,16 @@ async def test_bars_that_are_hidden_while_days_have_trades_are_an_error() -> Non
             await ask(source(served).bars, symbol, end - 3 * DAY, end + DAY)
 
 
+async def test_two_silent_pages_in_a_row_are_asked_for_again() -> None:
+    async with vendor(60) as served:
+        served.faults.on(FaultName.REST_SILENT_PAGE, remaining=2)
+        patience = Patience(5.0, shortest_s=0.001, longest_s=0.01)
+        history = PolygonHistory(served.config(), KEY, 60, patience=patience)
+        symbol, _, end = past(served)
+        frame = await ask(history.bars, symbol, end - 3 * DAY, end + DAY)
+    assert len(frame) >= HISTORY_BARS
+
+
 async def test_a_time_without_trades_is_believed() -> None:
     async with vendor(60) as served:
         symbol, start, _ = past(served)
