@@ -49,9 +49,14 @@ _LEGACY_KEYS = {
 _LEGACY_ALTNAMES = {key: altname for altname, key in _LEGACY_KEYS.items()}
 
 
+def is_symbol(name: str) -> bool:
+    """Tell whether a name is written as `BASE-QUOTE`."""
+    return _SYMBOL.fullmatch(name) is not None
+
+
 def check_symbol(symbol: str) -> str:
     """Return `symbol` if it is written as `BASE-QUOTE`; raise `UnknownSymbolError` if not."""
-    if not _SYMBOL.fullmatch(symbol):
+    if not is_symbol(symbol):
         raise UnknownSymbolError(f"{symbol!r} is no symbol; write it as BASE-QUOTE, like BTC-USD")
     return symbol
 

@@ -23,7 +23,7 @@ import pandas as pd
 from signal_server.core.clock import Clock, utc_now
 from signal_server.core.domain import BAR_COLUMNS, Bar
 from signal_server.core.errors import MarketDataError
-from signal_server.core.symbols import check_symbol
+from signal_server.core.symbols import check_symbol, is_symbol
 from signal_server.market.frames import empty_frame, valid_rows
 from signal_server.market.storage.damage import DamagedFile
 from signal_server.market.storage.export import export_bars
@@ -93,11 +93,11 @@ class BarStore:
         return self._local
 
     def symbols(self) -> tuple[str, ...]:
-        """Return the symbols with a folder here, sorted."""
+        """Return the symbols with a folder here, sorted; other folders are nobody's concern."""
         names = set(self._months.symbols())
         if self._local is not None and self._local.is_dir():
             names |= {entry.name for entry in self._local.iterdir() if entry.is_dir()}
-        return tuple(sorted(names))
+        return tuple(sorted(filter(is_symbol, names)))
 
     def write(self, symbol: str, frame: pd.DataFrame, seen_at: datetime | None = None) -> int:
         """Merge bars into the store; return how many were new.

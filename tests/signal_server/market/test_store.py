@@ -161,6 +161,12 @@ def test_a_symbol_cannot_lead_out_of_the_store(store: BarStore) -> None:
         store.read("../../etc")
 
 
+def test_folders_of_others_are_passed_over(store: BarStore) -> None:
+    for name in ("lost+found", ".cache", "old bars", "BTC-USD"):
+        (store.folder / name).mkdir(parents=True)
+    assert store.symbols() == ("BTC-USD",)
+
+
 def test_a_store_without_bars_answers_so(store: BarStore) -> None:
     assert store.symbols() == ()
     assert store.span("BTC-USD") is None
