@@ -12,7 +12,7 @@ from datetime import date
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import boto3
 from botocore.config import Config
@@ -224,7 +224,7 @@ def _published(entry: dict[str, Any]) -> Published | None:
     return Published(day, str(entry["Key"]), version, int(entry["Size"]))
 
 
-def _write(file: BinaryIO, chunk: bytes) -> None:
+def _write(file: IO[bytes], chunk: bytes) -> None:
     try:
         file.write(chunk)
         file.flush()
