@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -67,8 +67,8 @@ class Engine:
         """The champion and its challengers."""
         return [self._lineup.champion, *self._lineup.challengers]
 
-    async def run(self, batches: AsyncIterator[Sequence[LiveBar]]) -> None:
-        """Take bars until the stream ends; its errors pass through."""
+    async def run(self, batches: AsyncGenerator[Sequence[LiveBar]]) -> None:
+        """Take bars until the stream ends; its errors pass through. The stream is closed then."""
         # Of one batch: what comes meanwhile waits at the stream, whose memory has a limit.
         inbox: asyncio.Queue[Sequence[LiveBar]] = asyncio.Queue(1)
         reading = asyncio.create_task(_read(batches, inbox))
@@ -174,11 +174,12 @@ class Engine:
 
 
 async def _read(
-    batches: AsyncIterator[Sequence[LiveBar]], inbox: "asyncio.Queue[Sequence[LiveBar]]"
+    batches: AsyncGenerator[Sequence[LiveBar]], inbox: "asyncio.Queue[Sequence[LiveBar]]"
 ) -> None:
     try:
-        async for lives in batches:
-            await inbox.put(lives)
+        async with aclosing(batches):
+            async for lives in batches:
+                await inbox.put(lives)
     finally:
         # Whoever waits learns that nothing more comes.
         with suppress(asyncio.QueueFull):

@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -61,6 +62,26 @@ async def test_repaired_bars_fill_the_history_without_old_signals(world: World) 
     activity = world.engine.activity
     assert (activity.bars, activity.repaired_bars, activity.signals) == (3, 2, 1)
     assert activity.refusals == {}
+
+
+async def test_the_stream_is_closed_when_the_engine_is_stopped_behind_it(world: World) -> None:
+    ahead, closed = asyncio.Event(), asyncio.Event()
+
+    async def stream() -> AsyncIterator[list[Live]]:
+        try:
+            for minute in range(5):
+                if minute == 2:
+                    ahead.set()
+                yield [Live(bar(world.clock.now + timedelta(minutes=minute)), world.clock.now)]
+        finally:
+            closed.set()
+
+    async with world.engine._turn:
+        running = asyncio.create_task(world.engine.run(stream()))
+        await ahead.wait()
+        running.cancel()
+        await asyncio.wait([running])
+    assert closed.is_set()
 
 
 async def test_a_refusal_stands_until_the_next_signal(world: World) -> None:
