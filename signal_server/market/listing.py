@@ -1,6 +1,7 @@
 """Which coins Polygon.io lists: asked for all at once, and remembered for a day."""
 
 import json
+import logging
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from signal_server.core.clock import Clock
 from signal_server.core.errors import MarketDataError
 from signal_server.core.symbol_list import SymbolList
 from signal_server.core.symbols import to_polygon_rest
+
+logger = logging.getLogger(__name__)
 
 FRESH = timedelta(days=1)
 
@@ -151,8 +154,7 @@ def read_listing(path: Path) -> Listing | None:
 
 
 def write_listing(path: Path, listing: Listing) -> None:
-    """Keep a listing in a file, replaced atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Keep a listing in a file, replaced atomically; where that fails it is asked for again."""
     content = {
         "asked_at": listing.asked_at.isoformat(),
         "listed": sorted(listing.listed),
@@ -160,8 +162,12 @@ def write_listing(path: Path, listing: Listing) -> None:
         "complete": listing.complete,
     }
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        logger.warning("%s could not be written: %s", path, error.strerror or error)
 
 
 def _listed(source: Tickers) -> frozenset[str]:

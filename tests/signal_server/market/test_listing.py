@@ -98,6 +98,12 @@ def test_a_coin_that_was_not_asked_for_before_is_asked_for_now(tmp_path: Path) -
     assert source.asked == []
 
 
+def test_a_memory_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where the folder should be")
+    kept = tmp_path / "data" / "listing.json"
+    assert current_listing(Answers([[BTC]]), kept, ["BTC-USD"], lambda: NOW).listed == {BTC}
+
+
 def test_a_listing_comes_back_from_its_file(tmp_path: Path) -> None:
     listing = Listing(NOW, frozenset({BTC, ETH}), frozenset({MKR}), complete=True)
     write_listing(tmp_path / "listing.json", listing)
