@@ -103,10 +103,13 @@ class LiveBars:
 
     def receive(self, text: str | bytes) -> None:
         """Take a frame; the vendor's client waits for this."""
+        before = self._intake.trust.proof
         try:
             self._intake.frame(text, self._clock(), monotonic_s())
         finally:
             self._pass_on()
+        if before is not None and self._intake.trust.proof != before:
+            self._link.bars_came()
 
     def subscribed(self) -> bool:
         """Return whether the present connection is subscribed to a symbol."""
@@ -143,8 +146,6 @@ class LiveBars:
     def _pass_on(self) -> None:
         """Hand over, write down and ask for what the intake has told."""
         passed, quarantined = self._intake.take_passed()
-        if not all(live.repaired for live in passed.ready):
-            self._link.bars_came()
         if passed.ready:
             self._writer.add((live.bar, live.received_at) for live in passed.ready)
             self._outlet.put(passed.ready)
