@@ -61,11 +61,6 @@ def check_symbol(symbol: str) -> str:
     return symbol
 
 
-def base_of(symbol: str) -> str:
-    """Return what is traded: `BTC-USD` → `BTC`."""
-    return _halves(symbol)[0]
-
-
 def quote_of(symbol: str) -> str:
     """Return what it is paid with: `BTC-USD` → `USD`."""
     return _halves(symbol)[1]

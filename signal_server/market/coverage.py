@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from signal_server.core.errors import MarketDataError
+from signal_server.market.storage.files import settle
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ class Coverage:
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(self._path)
-            _settle(self._path.parent)
+            settle(self._path.parent)
         except OSError as error:
             reason = error.strerror or error
             raise MarketDataError(f"{self._path} could not be written: {reason}") from error
@@ -217,12 +218,3 @@ def _utc(moment: datetime) -> datetime:
 
 def _flat(parts: Iterable[Interval]) -> list[datetime]:
     return [moment for part in parts for moment in part]
-
-
-def _settle(folder: Path) -> None:
-    """Make a rename in the folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

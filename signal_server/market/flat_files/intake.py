@@ -62,10 +62,6 @@ class IntakeResult:
         """Return how many days are in a state."""
         return sum(found is state for found in self.days.values())
 
-    def first_reason(self, state: DayState) -> str:
-        """Return why the oldest day in this state is in it; empty if none has a reason."""
-        return next((self.reasons.get(d, "") for d, s in self.days.items() if s is state), "")
-
 
 @dataclass(frozen=True, slots=True)
 class _Failed:

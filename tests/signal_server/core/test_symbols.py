@@ -133,4 +133,4 @@ def test_the_name_of_a_file_tells_the_symbol_in_dollars(name: str, symbol: str) 
 
 
 def test_a_symbol_has_two_halves() -> None:
-    assert (names.base_of("BTC-USD"), names.quote_of("BTC-USD")) == ("BTC", "USD")
+    assert names.quote_of("BTC-USD") == "USD"

@@ -291,5 +291,5 @@ def test_a_folder_of_damaged_files_stores_nothing_and_says_why(
     result = intake_of(FlatFileFolder(tmp_path), store).run(request, lambda _: None)
     assert result.days == {FIRST: DayState.DAMAGED}
     assert issubclass(FlatFileError, MarketDataError)
-    assert "no whole flat file" in result.first_reason(DayState.DAMAGED)
+    assert "no whole flat file" in "".join(result.reasons.values())
     assert store.symbols() == ()
