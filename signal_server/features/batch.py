@@ -17,8 +17,8 @@ from signal_server.features.windows import Array, Ladder, before, rolling_deviat
 if TYPE_CHECKING:
     from signal_server.features.feature import Feature
 
-BLOCK_BARS = 32_768
-"""How many bars are computed at once: few enough to stay in the processor's cache."""
+BLOCK_BARS = 65_536
+"""How many bars are computed at once at most: few enough to stay in the processor's cache."""
 
 _WARMUPS_PER_BLOCK = 4
 """A block begins with a warm-up, which must stay a small part of it."""
@@ -139,7 +139,7 @@ def compute_columns(
     keep_freed_memory()
     columns = np.empty((len(features), len(bars)))
     warmup = max((feature.warmup_bars for feature in features), default=1)
-    step = max(BLOCK_BARS, _WARMUPS_PER_BLOCK * warmup)
+    step = _block_bars(len(bars), max(BLOCK_BARS, _WARMUPS_PER_BLOCK * warmup))
 
     def compute(first: int) -> None:
         begin = max(first - warmup, 0)
@@ -155,6 +155,12 @@ def compute_columns(
     for column, feature in zip(columns, features, strict=True):
         column[: feature.warmup_bars - 1] = np.nan
     return columns
+
+
+def _block_bars(bars: int, most: int) -> int:
+    """Return the length of blocks that give each thread as many, all as long; 1 or more."""
+    rounds = -(-bars // (THREADS * most))
+    return max(-(-bars // (THREADS * max(rounds, 1))), min(most, BLOCK_BARS // 4), 1)
 
 
 def _beside(bars: BarArrays, leader: BarArrays, warmup: int) -> BarArrays:
