@@ -208,15 +208,16 @@ class DataSoak:
         calm = self._clock() + timedelta(seconds=CALM_BARS * self._market.bar_seconds)
         until_ms = ms(calm)
         self._say("the storm is over")
-        least, give_up = None, time.monotonic() + SETTLE_S
+        before, give_up = None, time.monotonic() + SETTLE_S
         while time.monotonic() < give_up:
             life = await self._watch(life, time.monotonic() + LOOK_S)
             missing = sum(len(closes) for closes in life.audit.missing(until_ms).values())
             if self._clock() > calm and not missing:
                 break
-            if least is None or missing < least:
-                # It is slow, but it comes on.
-                least, give_up = missing, time.monotonic() + SETTLE_S
+            # It may be slow, if it comes on: by bars, or by the history that it fetches first.
+            state = missing, 0 if life.listening else self._stand_in.rest.answered
+            if state != before:
+                before, give_up = state, time.monotonic() + SETTLE_S
         self._problems(missing_problems(life.audit.missing(until_ms), "downstream"))
         await life.end(signal.SIGTERM)
         if life.process.returncode:
