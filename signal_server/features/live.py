@@ -5,7 +5,6 @@ standard deviation.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from signal_server.core.domain import Bar
 from signal_server.core.errors import MarketDataError, NoHistoryError, UnknownSymbolError
-from signal_server.features.batch import THREADS, BatchIndicators, keep_freed_memory
+from signal_server.features.batch import BatchIndicators, keep_freed_memory
 from signal_server.features.candles import BAR_ARRAYS, BarArrays
 from signal_server.features.catalogue import find_features, leaders_of, warmup_bars
 from signal_server.features.demand import Demands
@@ -57,9 +56,9 @@ class LiveFeatures:
         A symbol that closed before its leader has NaN for it until its next bar.
         """
         keep_freed_memory()
-        rows = [self._row(symbol) for symbol in history]
-        with ThreadPoolExecutor(THREADS) as threads:
-            list(threads.map(self._fill, rows, history.values()))
+        # One after the other: threads would spend longer on the interpreter's lock than on numbers.
+        for symbol, frame in history.items():
+            self._fill(self._row(symbol), frame)
         self._refresh()
 
     def reopen(self, symbol: str, frame: pd.DataFrame) -> None:
