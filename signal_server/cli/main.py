@@ -1,5 +1,6 @@
 """The `signal-server` command: finds each sub-command when it is asked for, and ends in words."""
 
+import errno
 import importlib
 import os
 import sys
@@ -12,6 +13,7 @@ from signal_server.cli.session import Session
 from signal_server.core.errors import SignalServerError
 
 INTERRUPTED = 130
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Commands(click.Group):
@@ -97,7 +99,8 @@ def run(arguments: list[str]) -> int:
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}; make it accessible and try again", 1)
+        advice = "make room" if error.errno in NO_ROOM else "make it accessible"
+        return _fail(f"{where}{error.strerror or error}; {advice} and try again", 1)
     return 0
 
 

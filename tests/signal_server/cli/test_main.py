@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,17 @@ def test_a_folder_that_cannot_be_written_is_named(
     monkeypatch.setenv("SIGNAL_SERVER_DATA_DIR", "/dev/null/data")
     assert run(["--config", str(config), "serve"]) == 1
     assert words(capsys)[1].startswith("/dev/null/data: Not a directory")
+
+
+def test_a_full_disk_is_told_from_a_closed_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "data/x")
+
+    monkeypatch.setattr("signal_server.cli.main.signal_server.main", fill)
+    assert run(["features"]) == 1
+    assert words(capsys)[1] == "data/x: No space left on device; make room and try again\n"
 
 
 def test_the_features_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
