@@ -1,10 +1,13 @@
-"""`make bench`: measure every subject, print a table, write `bench/results.json`."""
+"""`make bench`: measure every subject, print a table, write `bench/results.json`.
+
+`python -m bench store live` measures these subjects alone and replaces their figures in the file.
+"""
 
 import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -72,30 +75,38 @@ def main() -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
-    chosen = sys.argv[1:] or list(SUBJECTS)
-    results: list[Result] = []
-    for name in chosen:
+    measured: dict[str, list[Result]] = {}
+    for name in sys.argv[1:] or SUBJECTS:
         with console.status(f"measuring {name}"):
-            results += SUBJECTS[name]()
-    console.print(_table(results))
-    if not sys.argv[1:]:
-        write(RESULTS, results)
-        console.print(f"Written to {RESULTS.relative_to(Path.cwd())}")
+            measured[name] = SUBJECTS[name]()
+    console.print(_table([result for results in measured.values() for result in results]))
+    write(RESULTS, measured)
+    console.print(f"Written to {RESULTS.relative_to(Path.cwd())}")
     return 0
 
 
-def write(path: Path, results: list[Result]) -> None:
-    """Replace the file of results in one step."""
+def write(path: Path, measured: Mapping[str, list[Result]]) -> None:
+    """Replace the figures of the measured subjects in the file, in one step."""
+    now = {"measured_at": utc_now().isoformat(timespec="seconds")}
+    rows = [row for row in _held(path) if row.get("subject") in SUBJECTS.keys() - measured.keys()]
+    for subject, results in measured.items():
+        rows += [{"subject": subject, **asdict(result), **now} for result in results]
     partial = path.with_suffix(".json.tmp")
-    text = json.dumps({"machine": machine(), "results": [asdict(r) for r in results]}, indent=1)
+    text = json.dumps({"machine": machine(), "results": rows}, indent=1)
     partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def _held(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return rows
 
 
 def machine() -> dict[str, Any]:
     """Return what the figures depend on beside the code."""
     return {
-        "measured_at": utc_now().isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
         "architecture": platform.machine(),
         "python": platform.python_version(),
