@@ -1,45 +1,24 @@
-"""What came of a soak of market data, as a table and as JSON."""
-
-import json
-from pathlib import Path
+"""What a soak of market data has to report."""
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from market_sim.data_soak.soak import DataSoaked
+from market_sim.soak_report import SoakReport, verdict
 
 _MIB = 1024 * 1024
 
 
-def data_table(result: DataSoaked) -> Table:
-    """Return figures and faults."""
+def data_report(result: DataSoaked) -> SoakReport:
+    """Return counts, waits, memory, faults and differences."""
     wish = result.wish
-    verdict = f"{len(result.problems)} differences" if result.problems else "every bar agrees"
-    title = f"{wish.minutes:g} min, {wish.symbols} symbols, seed {wish.seed}: {verdict}"
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("what")
-    table.add_column("how much", justify="right")
-    for name, value in _figures(result).items():
-        table.add_row(name, value)
-    for name, count in sorted(result.faults.items()):
-        table.add_row(name, str(count))
-    return table
-
-
-def write_data(path: Path, result: DataSoaked) -> None:
-    """Write everything to a JSON file, and the consumer's log beside it if something is wrong."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    record = {
-        "figures": _figures(result),
-        "faults": dict(sorted(result.faults.items())),
-        "problems": result.problems,
-    }
-    partial = path.with_suffix(".json.tmp")
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    partial.replace(path)
-    if result.log:
-        path.with_suffix(".log").write_text(result.log)
+    title = f"{wish.minutes:g} min, {wish.symbols} symbols, seed {wish.seed}"
+    return SoakReport(
+        title=f"{title}: {verdict(result.problems, 'every bar agrees')}",
+        figures=_figures(result),
+        faults=result.faults,
+        problems=result.problems,
+        log=result.log,
+    )
 
 
 def _figures(result: DataSoaked) -> dict[str, str]:

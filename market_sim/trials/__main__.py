@@ -6,22 +6,23 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from market_sim.data_soak.report import data_table, write_data
+from market_sim.data_soak.report import data_report
 from market_sim.data_soak.soak import DataWish, soak_data
+from market_sim.soak_report import SoakReport
 from market_sim.trials.killing import Point
 from market_sim.trials.kills import Rounds, run_rounds
 from market_sim.trials.matrix import cells_of, run_matrix
 from market_sim.trials.report import MODES, matrix_table, progress_table, write_outcomes
 from market_sim.trials.rows import ROWS
 from market_sim.trials.soak import Wish, soak
-from market_sim.trials.soak_report import soak_table, write_soak
+from market_sim.trials.soak_report import soak_report
 from market_sim.trials.trial import Outcome
 
 PIPED_WIDTH = 180
@@ -106,12 +107,7 @@ def soak_command(
     """Trade for a long time through random faults and restarts; exit with 1 if a digit differs."""
     console = _console()
     result = asyncio.run(soak(Wish(minutes, seed, coins, every_s, pause_s), console.print))
-    console.print(soak_table(result))
-    write_soak(path, result)
-    for problem in result.problems:
-        console.print(f"[red]{escape(problem)}[/]")
-    console.print(f"Written to {path}")
-    sys.exit(1 if result.problems else 0)
+    _conclude(soak_report(result), path, console)
 
 
 @main.command("data")
@@ -130,12 +126,17 @@ def data_command(path: Path, bars: Path | None, **wish: Any) -> None:
     console = _console()
     files = () if bars is None else tuple(sorted(bars.glob("*.parquet")))
     result = asyncio.run(soak_data(DataWish(**wish, files=files), console.print))
-    console.print(data_table(result))
-    write_data(path, result)
-    for problem in result.problems:
+    _conclude(data_report(result), path, console)
+
+
+def _conclude(report: SoakReport, path: Path, console: Console) -> NoReturn:
+    """Show and write a report; end with 1 if something is wrong."""
+    console.print(report.table())
+    report.write(path)
+    for problem in report.problems:
         console.print(f"[red]{escape(problem)}[/]")
     console.print(f"Written to {path}")
-    sys.exit(1 if result.problems else 0)
+    sys.exit(1 if report.problems else 0)
 
 
 def _console() -> Console:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from market_sim.data_soak.report import data_table, write_data
+from market_sim.data_soak.report import data_report
 from market_sim.data_soak.soak import DataWish, soak_data
 
 WISH = DataWish(
@@ -30,8 +30,9 @@ async def test_nothing_is_lost_doubled_or_changed(tmp_path: Path) -> None:
     assert result.counts["bars in the store"] > 5 * (100 + 100)
     assert sum(result.faults.values()) >= WISH.least_faults
     path = tmp_path / "reports" / "data.json"
-    write_data(path, result)
+    report = data_report(result)
+    report.write(path)
     assert json.loads(path.read_text())["problems"] == []
     console = Console(width=120, record=True, file=StringIO())
-    console.print(data_table(result))
+    console.print(report.table())
     assert "every bar agrees" in console.export_text()

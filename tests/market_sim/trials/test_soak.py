@@ -5,7 +5,7 @@ import pytest
 from market_sim.trials.memory import MIB, Memory
 from market_sim.trials.prices import coins
 from market_sim.trials.soak import Soaked, Wish, soak
-from market_sim.trials.soak_report import soak_table, write_soak
+from market_sim.trials.soak_report import soak_report
 from market_sim.trials.waves import WavingPrices
 from signal_server.core.clock import utc_now
 
@@ -29,10 +29,11 @@ def test_memory_is_that_of_the_first_and_of_the_last_process() -> None:
 
 def test_what_differs_is_written_with_the_log(tmp_path: Path) -> None:
     result = Soaked(Wish(1, 2, 3), problems=["BTC: balance 1, should be 2"], log="the log")
-    write_soak(tmp_path / "soak.json", result)
+    report = soak_report(result)
+    report.write(tmp_path / "soak.json")
     assert "should be 2" in (tmp_path / "soak.json").read_text()
     assert (tmp_path / "soak.log").read_text() == "the log"
-    assert "1 differences" in str(soak_table(result).title)
+    assert "1 differences" in str(report.table().title)
 
 
 @pytest.mark.e2e
