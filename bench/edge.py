@@ -5,6 +5,7 @@
 2025 on are never read. It takes an hour or more and is no part of `make bench`.
 """
 
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.bars import real_minutes
-from signal_server.core.config import LabelConfig, load_settings
+from signal_server.core.config import load_settings
 from signal_server.core.training_config import TrainingConfig
 from signal_server.features.catalogue import feature_names
 from signal_server.training.bootstrap import Resampling
@@ -28,6 +29,8 @@ from signal_server.training.model import logits, open_booster, refit_booster
 
 COINS = ("BTC-USD", "ETH-USD", "SUI-USD", "TAO-USD")
 FOLDS = (("2024-10-01", "2025-01-01"), ("2025-01-01", "2025-04-01"))
+ASKED_MINUTES = 5
+"""A forecast every so many minutes is judged."""
 COIN_TOSS = np.log(2)
 BLOCK_S = 2 * 86_400
 SHARES = (0.1, 0.01, 0.002)
@@ -117,24 +120,20 @@ def judge(idea: Idea) -> Iterator[Judged]:
         label = label.model_copy(update={"horizon_s": idea.horizon_s})
     names = feature_names(profile.features, trade_counts=False)
     names = tuple(name for name in names if not name.startswith(idea.without or ("\0",)))
-    learned = _dataset(label, names, training.row_stride_bars)
-    asked = _dataset(label, names, 5)
-    for fold in FOLDS:
-        yield _judge_fold(idea, training, (learned, asked), fold)
-
-
-def _dataset(label: LabelConfig, names: tuple[str, ...], stride_bars: int) -> Dataset:
+    stride = math.gcd(training.row_stride_bars, ASKED_MINUTES)
     bars = {coin: real_minutes(coin) for coin in COINS}
-    return build_dataset(bars, DatasetSpec(names, label, 60, stride_bars), lambda _share: None)
+    data = build_dataset(bars, DatasetSpec(names, label, 60, stride), lambda _share: None)
+    for fold in FOLDS:
+        yield _judge_fold(idea, training, data, fold)
 
 
 def _judge_fold(
-    idea: Idea, training: TrainingConfig, data: tuple[Dataset, Dataset], fold: tuple[str, str]
+    idea: Idea, training: TrainingConfig, data: Dataset, fold: tuple[str, str]
 ) -> Judged:
     start, end = (pd.Timestamp(day, tz="UTC") for day in fold)
-    learned, asked = data
-    past = learned.only(np.asarray(learned.known_at < start))
-    rows = asked.only(np.asarray((asked.time >= start) & (asked.time < end)))
+    learned = _each(training.row_stride_bars, data) & np.asarray(data.known_at < start)
+    asked = _each(ASKED_MINUTES, data) & np.asarray((data.time >= start) & (data.time < end))
+    past, rows = data.only(learned), data.only(asked)
     rounds = idea.rounds or training.max_rounds
     margins = np.zeros(len(rows))
     for seed in range(idea.seeds):
@@ -143,6 +142,11 @@ def _judge_fold(
         said = logits(booster, rows.features, 2)
         margins += (said[:, 1] - said[:, 0]) / idea.seeds
     return Judged(margins, rows.labels == 1, rows.returns, rows.time)
+
+
+def _each(minutes: int, data: Dataset) -> NDArray[np.bool_]:
+    """Return which rows lie on every so many minutes of the clock."""
+    return np.asarray(data.time.as_unit("s").asi8 // 60 % minutes == 0)
 
 
 def _figures(judged: Judged) -> tuple[str, ...]:
