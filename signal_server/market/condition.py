@@ -60,7 +60,7 @@ def condition_of(store: BarStore, symbol: str, clock: Clock) -> Condition:
 
 def covered_of(store: BarStore, symbol: str, period: Interval) -> CoveredBars:
     """Return which bars of a period some source was asked for."""
-    coverage = Coverage(store.folder / symbol / "coverage.json")
+    coverage = Coverage.of(store.folder, symbol)
     return CoveredBars(coverage.covered(period), store.bar_seconds * 1_000_000)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -55,6 +55,11 @@ class Coverage:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    @classmethod
+    def of(cls, folder: Path, symbol: str) -> Self:
+        """Return the record of a symbol; `folder` is the local one of all symbols."""
+        return cls(folder / symbol / "coverage.json")
 
     def records(self) -> list[Covered]:
         """Return what was fetched, oldest period first; periods of two sources may overlap."""

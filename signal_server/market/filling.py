@@ -20,9 +20,9 @@ from signal_server.core.errors import (
     UnavailableError,
     VendorAuthError,
 )
-from signal_server.market.coverage import Interval, Source
+from signal_server.market.coverage import Coverage, Interval, Source
 from signal_server.market.frames import in_order
-from signal_server.market.plan import Plan, coverage_of
+from signal_server.market.plan import Plan
 from signal_server.market.polygon_pages import whole_days
 from signal_server.market.quality import check_frame
 from signal_server.market.store import BarStore
@@ -93,7 +93,7 @@ class Filling:
         self._plan = plan
         self._clock = clock
         self._length = timedelta(seconds=store.bar_seconds)
-        self._coverage = coverage_of(store, plan.symbol)
+        self._coverage = Coverage.of(store.folder, plan.symbol)
         self._days: frozenset[date] | None = None
         self._new = 0
         self._refused = 0

@@ -42,7 +42,7 @@ def _holes(store: BarStore, symbol: str, frame: pd.DataFrame) -> list[Span]:
     if not gaps:
         return []
     period = (close_of(gaps[0][0], length), close_of(gaps[-1][1], length))
-    coverage = Coverage(store.folder / symbol / "coverage.json")
+    coverage = Coverage.of(store.folder, symbol)
     uncovered = Spans(
         (number_of(start, length), number_of(end, length))
         for start, end in coverage.missing(period)

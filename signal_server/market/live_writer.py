@@ -181,7 +181,7 @@ class LiveWriter:
 
     def _cover(self, symbol: str, spans: list[Span], source: Source) -> None:
         length = self._store.bar_seconds
-        coverage = Coverage(self._store.folder / symbol / "coverage.json")
+        coverage = Coverage.of(self._store.folder, symbol)
         # What a power cut takes must not be known as covered.
         self._store.settle(symbol)
         periods = [(close_of(after, length), close_of(last, length)) for after, last in spans]

@@ -43,17 +43,12 @@ def plan_of(store: BarStore, symbol: str, request: BackfillRequest, now: datetim
     """Find out what is missing of a symbol."""
     end = min(request.end, last_close_before(now - CLOCK_MARGIN, store.bar_seconds))
     start = request.start or _oldest(store, symbol) or end - DEFAULT_SPAN
-    coverage = coverage_of(store, symbol)
+    coverage = Coverage.of(store.folder, symbol)
     coverage.forget_later(now)
     missing = coverage.missing((start, end)) if start < end else []
     pieces = [piece for part in missing for piece in pieces_of(part, store.bar_seconds)]
     floor = min([start, *(record.start for record in coverage.records())])
     return Plan(symbol, floor, tuple(pieces))
-
-
-def coverage_of(store: BarStore, symbol: str) -> Coverage:
-    """Return the record of what was fetched of a symbol."""
-    return Coverage(store.folder / symbol / "coverage.json")
 
 
 def _oldest(store: BarStore, symbol: str) -> datetime | None:

@@ -87,7 +87,7 @@ def held_bars(store: BarStore, symbol: str, now: datetime) -> Held | str | None:
 
 
 def _covered(store: BarStore, symbol: str, period: tuple[datetime, datetime]) -> float:
-    parts = Coverage(store.folder / symbol / "coverage.json").covered(period)
+    parts = Coverage.of(store.folder, symbol).covered(period)
     whole_s = (period[1] - period[0]).total_seconds()
     covered_s = sum((end - start).total_seconds() for start, end in parts)
     return covered_s / whole_s if whole_s > 0 else 0.0

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from signal_server.core.clock import Clock
-from signal_server.market.coverage import Interval, Source
+from signal_server.market.coverage import Coverage, Interval, Source
 from signal_server.market.flat_files.day import DayBars, day_interval
 from signal_server.market.flat_files.landing import Landed, Landing
 from signal_server.market.flat_files.ledger import Ledger, ReadDay
 from signal_server.market.flat_files.plan import DayTask
 from signal_server.market.flat_files.published import Fetched
-from signal_server.market.plan import coverage_of
 from signal_server.market.store import BarStore
 
 
@@ -103,7 +102,7 @@ class Deposit:
     def _cover(self, symbol: str, days: Iterable[date]) -> None:
         now = self._clock()
         for interval in _joined(days):
-            coverage_of(self._store, symbol).add(interval, self._origin, now)
+            Coverage.of(self._store.folder, symbol).add(interval, self._origin, now)
 
     def _note(self, days: Iterable[DayRead]) -> None:
         read = (

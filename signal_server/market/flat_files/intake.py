@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from signal_server.core.clock import Clock
 from signal_server.core.errors import FlatFileError, MarketDataError, NotEntitledError
-from signal_server.market.coverage import Source
+from signal_server.market.coverage import Coverage, Source
 from signal_server.market.flat_files.day import read_day
 from signal_server.market.flat_files.deposit import DayRead, Deposit, Stored
 from signal_server.market.flat_files.landing import Landed
@@ -31,7 +31,6 @@ from signal_server.market.flat_files.plan import (
     tasks_of,
 )
 from signal_server.market.flat_files.published import Fetched, FlatFileSource, Published
-from signal_server.market.plan import coverage_of
 from signal_server.market.store import BarStore
 
 MOST_ROWS = 4_500_000
@@ -105,7 +104,8 @@ class FlatFileIntake:
         """Return the files that must be read, and those that there are; stores nothing."""
         published = self._source.published(request.first, request.last)
         missing = {
-            s: coverage_of(self._store, s).missing(request.interval) for s in request.symbols or ()
+            s: Coverage.of(self._store.folder, s).missing(request.interval)
+            for s in request.symbols or ()
         }
         versions = self._ledger.versions(request.first, request.last)
         return tasks_of(request, published, missing, versions), published

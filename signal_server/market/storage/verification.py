@@ -42,7 +42,7 @@ def discard_file(
     """
     symbol, stamp = damaged.symbol, f"{now:%Y%m%dT%H%M%SZ}"
     # Forgotten first: a kill in between costs a download and never a hole.
-    coverage = Coverage(folder / symbol / "coverage.json")
+    coverage = Coverage.of(folder, symbol)
     coverage.remove(_uncovered(months, damaged, bar_seconds, now))
     if damaged.month is None:
         target = folder / symbol / "damaged" / f"{Path(damaged.path).name}.{stamp}"

@@ -33,7 +33,7 @@ def minutes(parts: list[Interval]) -> list[int]:
 
 @pytest.fixture
 def coverage(tmp_path: Path) -> Coverage:
-    return Coverage(tmp_path / "BTC-USD" / "coverage.json")
+    return Coverage.of(tmp_path, "BTC-USD")
 
 
 @given(done=SPANS, start=st.integers(0, 200), length=st.integers(1, 150))

@@ -20,7 +20,7 @@ from signal_server.core.errors import (
 )
 from signal_server.market import filling as filling_module
 from signal_server.market import pieces as pieces_module
-from signal_server.market.coverage import Source
+from signal_server.market.coverage import Coverage, Source
 from signal_server.market.history import (
     BackfillProgress,
     BackfillRequest,
@@ -30,7 +30,7 @@ from signal_server.market.history import (
     backfill,
 )
 from signal_server.market.patience import Patience
-from signal_server.market.plan import CLOCK_MARGIN, coverage_of
+from signal_server.market.plan import CLOCK_MARGIN
 from signal_server.market.polygon import PolygonHistory
 from signal_server.market.store import BarStore
 from tests.signal_server.market.vendor import HISTORY_BARS, KEY, SYMBOLS, Vendor, serving, vendor
@@ -121,7 +121,7 @@ async def test_what_was_fetched_is_noted_with_its_source_and_time(
 ) -> None:
     request = whole(served, ONE)
     await run(history_of(served), store, request, served)
-    (record,) = coverage_of(store, SYMBOLS[0]).records()
+    (record,) = Coverage.of(store.folder, SYMBOLS[0]).records()
     assert (record.start, record.end) == (request.start, request.end)
     assert (record.source, record.at) == (Source.REST, served.clock())
 
@@ -182,7 +182,9 @@ async def test_what_the_error_of_a_damaged_month_advises_brings_its_bars_back(
     with pytest.raises(MarketDataError):
         store.read(SYMBOLS[0])
     months[0].unlink()
-    coverage_of(store, SYMBOLS[0]).remove((before.index[0] - timedelta(days=31), request.end))
+    Coverage.of(store.folder, SYMBOLS[0]).remove(
+        (before.index[0] - timedelta(days=31), request.end)
+    )
     await run(history_of(served), store, request, served)
     assert store.read(SYMBOLS[0]).equals(before)
 
@@ -314,7 +316,7 @@ async def test_months_before_a_coin_was_traded_are_not_asked_for_one_by_one(
     assert results[0].outcome is Outcome.COMPLETE
     assert results[0].new_bars == HISTORY_BARS + 30
     assert len(bars) <= 4
-    assert coverage_of(store, SYMBOLS[0]).missing((request.start or end, end)) == []
+    assert Coverage.of(store.folder, SYMBOLS[0]).missing((request.start or end, end)) == []
 
 
 async def test_what_the_plan_does_not_include_is_said_and_the_rest_is_fetched(
@@ -333,9 +335,9 @@ async def test_what_the_plan_does_not_include_is_said_and_the_rest_is_fetched(
     assert results[0].outcome is Outcome.NOT_ENTITLED
     assert "begin later" in results[0].reason
     assert results[0].new_bars > 200
-    assert coverage_of(store, SYMBOLS[0]).missing((watched.asked[0][1], whole(served).end)) == [
-        watched.asked[0][1:]
-    ]
+    assert Coverage.of(store.folder, SYMBOLS[0]).missing(
+        (watched.asked[0][1], whole(served).end)
+    ) == [watched.asked[0][1:]]
 
 
 async def test_a_day_whose_bars_are_hidden_stays_open_and_the_rest_is_kept(tmp_path: Path) -> None:
@@ -380,7 +382,7 @@ async def test_a_clock_that_is_wrong_stores_nothing_and_covers_no_days_to_come(
     assert results[0].outcome is Outcome.FAILED
     assert "set the clock" in results[0].reason
     assert store.read(ONE[0]).empty
-    assert not coverage_of(store, ONE[0]).records()
+    assert not Coverage.of(store.folder, ONE[0]).records()
 
 
 async def test_what_a_clock_ahead_has_covered_is_asked_for_again(
@@ -389,7 +391,7 @@ async def test_what_a_clock_ahead_has_covered_is_asked_for_again(
     request = whole(served, ONE)
     later = request.end + timedelta(days=365)
     assert request.start is not None
-    coverage_of(store, ONE[0]).add((request.start, later), Source.REST, later)
+    Coverage.of(store.folder, ONE[0]).add((request.start, later), Source.REST, later)
     results, _ = await run(history_of(served), store, request, served)
     assert results == [BackfillResult(ONE[0], Outcome.COMPLETE, HISTORY_BARS)]
-    assert [record.end for record in coverage_of(store, ONE[0]).records()] == [request.end]
+    assert [record.end for record in Coverage.of(store.folder, ONE[0]).records()] == [request.end]

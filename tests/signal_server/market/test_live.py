@@ -64,7 +64,7 @@ async def test_a_hole_that_a_killed_process_left_is_found_and_one_without_trades
     values = {name: [getattr(bar, name) for bar in truth] for name in (*PRICE_COLUMNS, "volume")}
     frame = bar_frame(closes, values)
     store.write("BTC-USD", frame.drop(frame.index[[5, 6, 12]]))
-    coverage = Coverage(store.folder / "BTC-USD" / "coverage.json")
+    coverage = Coverage.of(store.folder, "BTC-USD")
     coverage.add((closes[10], closes[13]), Source.STREAM, first)
     served.step += 25
     async with listening(served, store) as listener:
@@ -126,7 +126,7 @@ async def test_what_the_stream_gave_wholly_needs_no_backfill(
         first = served.clock()
         await served.publish(30)
         await listener.reaches(served.clock())
-    coverage = Coverage(store.folder / "BTC-USD" / "coverage.json")
+    coverage = Coverage.of(store.folder, "BTC-USD")
     assert coverage.covered((first, served.clock()), [Source.STREAM]) == [
         (first, served.clock() - timedelta(seconds=5))
     ]

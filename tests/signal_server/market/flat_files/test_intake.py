@@ -68,7 +68,7 @@ async def test_all_days_of_the_wanted_symbols_are_stored(site: Site, store: BarS
         assert frame.index.tolist() == closes_of(DAYS)
         assert set(frame["close"]) == {11.0}
         assert result.symbols[symbol].new_bars == BARS
-        coverage = Coverage(store.folder / symbol / "coverage.json")
+        coverage = Coverage.of(store.folder, symbol)
         assert coverage.missing(REQUEST.interval) == []
         assert {record.source for record in coverage.records()} == {Source.FLAT_FILES}
     assert result.days == dict.fromkeys(DAYS, DayState.STORED)
@@ -161,7 +161,7 @@ async def test_days_without_a_file_are_missing_or_not_published_yet(
     result = await run(site, store, now=now)
     assert result.days[DAYS[1]] is DayState.MISSING
     assert result.days[DAYS[-1]] is DayState.UNPUBLISHED
-    coverage = Coverage(store.folder / "BTC-USD" / "coverage.json")
+    coverage = Coverage.of(store.folder, "BTC-USD")
     assert len(coverage.missing(REQUEST.interval)) == 2
 
 

@@ -57,7 +57,7 @@ def test_a_damaged_file_is_found_moved_aside_and_fetched_again(filled: BarStore,
     content[len(content) // 3] ^= 0x55
     content[len(content) // 2] ^= 0x55
     path.write_bytes(content if name.endswith("parquet") else b"\n2025-01-31,x,1,1,1,1,1,1,.\n")
-    coverage = Coverage(file_of(filled, "coverage.json"))
+    coverage = Coverage.of(filled.folder, SYMBOL)
     period = START - timedelta(days=60), START + timedelta(days=60)
     coverage.add(period, Source.REST, START)
     (damaged,) = filled.verify(SYMBOL)
