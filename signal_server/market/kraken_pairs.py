@@ -12,6 +12,7 @@ from signal_server.core.config import KrakenConfig
 from signal_server.core.errors import MarketDataError, UnknownSymbolError
 from signal_server.core.symbols import from_kraken_stream
 from signal_server.market.deadline import set_deadlines
+from signal_server.market.unreachable import why_unreachable
 
 _PATH = "/0/public/AssetPairs"
 _DARK_POOL = ".d"
@@ -50,7 +51,7 @@ def ask_pairs(config: KrakenConfig) -> dict[str, TradedPair]:
             answer = pool.request("GET", config.rest_url + _PATH, timeout=timeout)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise MarketDataError(
-                f"Kraken cannot be reached: {_short(error)}; {_ADVICE}"
+                f"Kraken cannot be reached: {why_unreachable(error)}; {_ADVICE}"
             ) from error
     if answer.status != 200:
         raise MarketDataError(f"Kraken answers with status {answer.status}; {_ADVICE}")
@@ -88,9 +89,3 @@ def _pairs(listed: Mapping[str, Mapping[str, Any]]) -> Iterator[TradedPair]:
             minimum_cost=None if cost is None else Decimal(cost),
             status=pair.get("status", "online"),
         )
-
-
-def _short(error: Exception) -> str:
-    reason = str(getattr(error, "reason", None) or error)
-    # urllib3 begins with the connection object, which tells nobody anything.
-    return reason.rsplit(">: ", 1)[-1][:160]

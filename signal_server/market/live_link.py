@@ -16,10 +16,10 @@ from websockets.exceptions import WebSocketException
 from signal_server.core.clock import monotonic_s
 from signal_server.core.errors import VendorAuthError
 from signal_server.market.live_patience import LivePatience
+from signal_server.market.vendor import KEY_HINT
 
 logger = logging.getLogger(__name__)
 
-KEY_HINT = "set SIGNAL_SERVER_POLYGON_API_KEY to a valid Polygon.io key"
 WATCH_S = 0.1
 REFUSALS_AT_FIRST = 3
 REFUSALS_LATER = 10

@@ -6,7 +6,6 @@ month without trades looks the same. It is asked for with some time before it, a
 
 import json
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -37,7 +36,8 @@ from signal_server.market.polygon_pages import (
     tickers_of,
     whole_days,
 )
-from signal_server.market.vendor import vendor_client
+from signal_server.market.unreachable import why_unreachable
+from signal_server.market.vendor import KEY_HINT, vendor_client
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,6 @@ LEADS = {
     60: (timedelta(days=2),),
 }
 """How much time before an empty period is asked for with it, by the length of a bar."""
-KEY_HINT = "set SIGNAL_SERVER_POLYGON_API_KEY to a valid Polygon.io key"
 PASSING = {408, 413, 429, 499, *range(500, 600)}
 """The statuses that another try can change."""
 
@@ -263,11 +262,8 @@ def _message(body: str) -> str:
 
 
 def _unreachable(error: urllib3.exceptions.HTTPError) -> str:
-    reason = str(getattr(error, "reason", None) or error)
-    # urllib3 begins with the connection or its pool, which tells nobody anything.
-    reason = re.sub(r"^.*(>|port=\d+\)): ", "", reason)
     advice = "check the connection and polygon.rest_url, then try again"
-    return f"Polygon.io cannot be reached: {reason[:160]}; {advice}"
+    return f"Polygon.io cannot be reached: {why_unreachable(error)}; {advice}"
 
 
 def _log(waiting: Waiting) -> None:

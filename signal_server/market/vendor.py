@@ -9,6 +9,7 @@ from signal_server.core.errors import ConfigError
 
 PACKAGES = {"polygon": "polygon-api-client", "massive": "massive"}
 """The clients by module, in the order in which they are looked for, and what to install."""
+KEY_HINT = "set SIGNAL_SERVER_POLYGON_API_KEY to a valid Polygon.io key"
 
 
 @dataclass(frozen=True, slots=True)
