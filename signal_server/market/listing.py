@@ -182,7 +182,11 @@ def _advice(symbol: str, listing: Listing, coins: SymbolList) -> str:
     if change is not None and listing.standing(change.to) is Standing.LISTED:
         units = f", {change.units:,} for one" if change.units > 1 else ""
         return f"it is {change.to} since {change.since}{units}: name that in symbols"
-    found = [name for name in coins.other_names(symbol) if listing.standing(name) != "unlisted"]
+    found = [
+        name
+        for name in coins.other_names(symbol)
+        if listing.standing(name) is not Standing.UNLISTED
+    ]
     if found:
         return f"it is still called {found[0]} there: name that in symbols"
     return "correct it, or take it out of symbols"

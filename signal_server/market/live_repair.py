@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from signal_server.core.clock import Clock, monotonic_s
 from signal_server.core.errors import MarketDataError
+from signal_server.market.coverage import Source
 from signal_server.market.frames import bars_of
 from signal_server.market.live_bar import LiveBar
 from signal_server.market.live_intake import LiveIntake
@@ -107,7 +108,7 @@ class LiveRepairs:
         checked = check_frame(self._history.bars(symbol, start, end), length, now=asked_at)
         now = self._clock()
         if len(checked.refused):
-            self._store.quarantine(symbol, checked.quarantined("rest", now))
+            self._store.quarantine(symbol, checked.quarantined(Source.REST, now))
         found = {
             number_of(bar.close_time, length): LiveBar(bar, now, True, checked.flags_at(row))
             for row, bar in enumerate(bars_of(symbol, checked.good))

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from signal_server.core.errors import MarketDataError
+from signal_server.market.coverage import Source
 from signal_server.market.frames import empty_frame
 from signal_server.market.quality.jumps import Level, Moves, Point, Track, judge
 from signal_server.market.quality.shape import Limits, faults_in, times_of
@@ -44,9 +45,9 @@ class Checked:
         """Return the flags of a row of `good`."""
         return flags_of(int(self.flags[row]))
 
-    def quarantined(self, source: str, seen_at: datetime) -> pd.DataFrame:
+    def quarantined(self, source: Source, seen_at: datetime) -> pd.DataFrame:
         """Return what is refused as the store keeps it: with its source and when it was seen."""
-        return self.refused.assign(source=source, seen_at=pd.Timestamp(seen_at))
+        return self.refused.assign(source=source.value, seen_at=pd.Timestamp(seen_at))
 
 
 def microseconds(moment: datetime) -> int:

@@ -16,7 +16,7 @@ from signal_server.market.storage.damage import (
     revisions_fault,
 )
 from signal_server.market.storage.live_file import LiveFile
-from signal_server.market.storage.months import Kind, MonthFiles
+from signal_server.market.storage.months import DAMAGED, Kind, MonthFiles
 from signal_server.market.storage.parquet import QUARANTINE_COLUMNS, REVISION_COLUMNS
 from signal_server.market.storage.pieces import month_period
 
@@ -45,7 +45,7 @@ def discard_file(
     coverage = Coverage.of(folder, symbol)
     coverage.remove(_uncovered(months, damaged, bar_seconds, now))
     if damaged.month is None:
-        target = folder / symbol / "damaged" / f"{Path(damaged.path).name}.{stamp}"
+        target = folder / symbol / DAMAGED / f"{Path(damaged.path).name}.{stamp}"
         target.parent.mkdir(parents=True, exist_ok=True)
         Path(damaged.path).replace(target)
         return str(target)

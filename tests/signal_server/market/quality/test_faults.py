@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from signal_server.core.domain import BAR_COLUMNS
 from signal_server.core.errors import MarketDataError
+from signal_server.market.coverage import Source
 from signal_server.market.frames import empty_frame, valid_rows
 from signal_server.market.quality import BarFault, check_frame
 from tests.signal_server.market.quality.frames import START, random_frame
@@ -79,7 +80,7 @@ def test_the_vendors_clock_may_be_a_few_seconds_ahead() -> None:
 def test_what_is_refused_is_ready_to_be_quarantined() -> None:
     frame = random_frame(3)
     frame.loc[frame.index[1], "close"] = np.nan
-    held = check_frame(frame, 60, now=NOW).quarantined("rest", NOW)
+    held = check_frame(frame, 60, now=NOW).quarantined(Source.REST, NOW)
     assert list(held.columns) == [*BAR_COLUMNS, "reason", "source", "seen_at"]
     assert held["source"].tolist() == ["rest"]
     assert held["seen_at"].tolist() == [NOW]
