@@ -1,7 +1,6 @@
 """The Polygon stand-in's REST side, asked by the vendor's own client."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -20,12 +19,6 @@ from tests.market_sim.vendor import HISTORY_BARS, KEY, LIVE_BARS, Vendor, seeded
 TICKER = "X:BTCUSD"
 FIRST = START - timedelta(seconds=HISTORY_BARS)
 LAST = START + timedelta(seconds=LIVE_BARS)
-
-
-@pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with selling(seeded_market()) as running:
-        yield running
 
 
 def client(vendor: Vendor, key: str = KEY) -> RESTClient:

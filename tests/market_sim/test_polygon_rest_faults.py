@@ -1,7 +1,6 @@
 """What each fault of the Polygon stand-in's REST side does to the vendor's own clients."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from urllib3.exceptions import MaxRetryError
 from market_sim.faults import FaultName, Where
 from tests.market_sim.listener import CLIENTS
 from tests.market_sim.markets import START
-from tests.market_sim.vendor import HISTORY_BARS, KEY, Vendor, seeded_market, selling
+from tests.market_sim.vendor import HISTORY_BARS, KEY, Vendor
 
 F = FaultName
 FIRST = START - timedelta(seconds=HISTORY_BARS)
@@ -21,17 +20,6 @@ LAST = START - timedelta(seconds=1)
 FIRST_MS = int(FIRST.timestamp()) * 1000
 ALL = [FIRST_MS + 1000 * step for step in range(HISTORY_BARS)]
 PAGE = 200
-
-
-@pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with selling(seeded_market()) as running:
-        yield running
-
-
-@pytest.fixture(params=CLIENTS)
-def client(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 async def bars(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -14,22 +14,11 @@ from market_sim.faults import FaultName, Where
 from market_sim.polygon_events import bar_event
 from tests.market_sim.listener import CLIENTS, Event, Listener, listening
 from tests.market_sim.markets import START
-from tests.market_sim.vendor import HISTORY_BARS, Vendor, seeded_market, selling
+from tests.market_sim.vendor import HISTORY_BARS, Vendor
 
 START_MS = int(START.timestamp()) * 1000
 TOPIC = "XAS.BTC-USD"
 F = FaultName
-
-
-@pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with selling(seeded_market()) as running:
-        yield running
-
-
-@pytest.fixture(params=CLIENTS)
-def client(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def true_bar(vendor: Vendor, step: int) -> Event:

@@ -1,7 +1,6 @@
 """The Polygon stand-in's stream, heard by the vendor's own client."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -22,12 +21,6 @@ from tests.market_sim.vendor import (
 )
 
 START_MS = int(START.timestamp()) * 1000
-
-
-@pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with selling(seeded_market()) as running:
-        yield running
 
 
 async def test_the_handshake_is_the_vendors(vendor: Vendor) -> None:
