@@ -9,6 +9,7 @@ from signal_server.training.summary import (
     describe,
     describe_periods,
     describe_symbols,
+    say_noise,
 )
 from signal_server.training.validation import Validation
 from signal_server.training.verdict import MIN_CONFIDENCE
@@ -36,7 +37,11 @@ def tiles(validation: Validation) -> tuple[SummaryLine, ...]:
         SummaryLine(
             "most confident tenth", f"{surest.accuracy:.1%}", f"said {surest.mean_confidence:.1%}"
         ),
-        SummaryLine("calibration error", f"{validation.calibration_error:.1%}", "perfect 0%"),
+        SummaryLine(
+            "calibration error",
+            f"{validation.calibration_error:.2%}",
+            say_noise(validation.calibration_noise),
+        ),
         _money_tile(validation),
         SummaryLine(
             "chance of luck",

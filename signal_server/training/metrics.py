@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 ECE_BINS = 10
+NOISE_DRAWS = 500
 _TINY = 1e-15
 
 Rows = NDArray[np.float64]
@@ -28,12 +29,32 @@ def brier_scores(probabilities: Rows, labels: NDArray[np.int8]) -> Rows:
 
 def calibration_error(confidence: Rows, correct: Rows) -> float:
     """Return the expected calibration error over ten bins of equally many rows."""
-    order = np.argsort(confidence, kind="stable")
-    gaps = [
-        abs(float((confidence[rows] - correct[rows]).sum()))
-        for rows in np.array_split(order, ECE_BINS)
-    ]
-    return sum(gaps) / len(order)
+    gaps = (abs(float((confidence - correct)[rows].sum())) for rows in _bins(confidence))
+    return sum(gaps) / len(confidence)
+
+
+def calibration_noise(
+    confidence: Rows, correct: Rows, blocks: NDArray[np.int64], seed: int
+) -> float:
+    """Return the calibration error that perfectly calibrated confidence would show on average.
+
+    It is above 0 since bins hold few independent rows. The errors, less the mean of their bin,
+    keep their sizes and change their sign block by block of time (a wild bootstrap: Liu, 1988),
+    so that overlapping rows stay together. `blocks` has a number for every row, from 0 up.
+    """
+    count = int(blocks.max()) + 1
+    sums = np.zeros((ECE_BINS, count))
+    for number, rows in enumerate(_bins(confidence)):
+        error = confidence[rows] - correct[rows]
+        sums[number] = np.bincount(blocks[rows], weights=error - error.mean(), minlength=count)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(count, NOISE_DRAWS))
+    return float(np.abs(sums @ signs).sum(axis=0).mean() / len(confidence))
+
+
+def _bins(confidence: Rows) -> list[NDArray[np.int64]]:
+    """Return the rows of each bin that has any, from the least sure up."""
+    parts = np.array_split(np.argsort(confidence, kind="stable"), ECE_BINS)
+    return [rows for rows in parts if len(rows)]
 
 
 def auc_terms(score: Rows, positive: NDArray[np.bool_]) -> Rows | None:

@@ -110,6 +110,11 @@ def _significance_line(validation: Validation) -> SummaryLine:
     )
 
 
+def say_noise(noise: float | None) -> str:
+    """Return what the calibration error is to be held against."""
+    return "perfect 0%" if noise is None else f"perfect {noise:.2%}, by chance alone"
+
+
 def _probability_lines(validation: Validation) -> tuple[SummaryLine, ...]:
     gain = validation.log_loss_gain_interval
     tried = ", ".join(f"{one.kind} {one.log_loss:.5f}" for one in validation.candidates)
@@ -129,7 +134,11 @@ def _probability_lines(validation: Validation) -> tuple[SummaryLine, ...]:
         SummaryLine(
             "Brier score", f"{validation.brier:.4f}", f"base rate {validation.base_rate_brier:.4f}"
         ),
-        SummaryLine("calibration error", f"{validation.calibration_error:.2%}", "perfect 0%"),
+        SummaryLine(
+            "calibration error",
+            f"{validation.calibration_error:.2%}",
+            say_noise(validation.calibration_noise),
+        ),
         *(chosen if validation.calibration else []),
         SummaryLine(
             f"most confident tenth, from {validation.top_tenth.low:.1%}",

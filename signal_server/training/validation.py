@@ -22,6 +22,7 @@ from signal_server.training.metrics import (
     auc_terms,
     brier_scores,
     calibration_error,
+    calibration_noise,
     log_losses,
     rank_correlation_terms,
 )
@@ -114,6 +115,7 @@ class Validation:
     sentence: str
     by_symbol: tuple[SymbolResult, ...] = ()
     tried: Tried | None = None
+    calibration_noise: float | None = None
 
     @property
     def log_loss_gain(self) -> float:
@@ -164,13 +166,16 @@ def validate(evaluation: Evaluation) -> Validation:
 
 def _probability_figures(evaluation: Evaluation, scores: "_Scores") -> dict[str, Any]:
     probabilities, labels = evaluation.probabilities, evaluation.labels
+    blocks, seed = scores.resampling.blocks, evaluation.seed
+    confidence, correct = evaluation.confidence, scores.correct
     return {
         "log_loss": float(scores.loss.mean()),
         "chance_log_loss": float(np.log(len(evaluation.classes))),
         "base_rate_log_loss": float(scores.base_loss.mean()),
         "brier": float(brier_scores(probabilities, labels).mean()),
         "base_rate_brier": float(brier_scores(scores.shares[np.newaxis], labels).mean()),
-        "calibration_error": calibration_error(evaluation.confidence, scores.correct),
+        "calibration_error": calibration_error(confidence, correct),
+        "calibration_noise": calibration_noise(confidence, correct, blocks, seed),
         "confidence_rank": _confidence_rank(evaluation, scores),
         "confidence_bins": confidence_bins(evaluation, scores.correct, scores.resampling),
     }

@@ -11,6 +11,7 @@ from signal_server.training.metrics import (
     auc_terms,
     brier_scores,
     calibration_error,
+    calibration_noise,
     log_losses,
     rank_correlation_terms,
 )
@@ -78,3 +79,25 @@ def test_one_sided_rows_have_no_auc_and_equal_scores_no_rank():
 def test_the_calibration_error_of_a_constant_boast_is_the_boast():
     correct = np.tile([1.0, 0.0], 500)
     assert calibration_error(np.full(1000, 0.8), correct) == pytest.approx(0.3)
+
+
+def _overlapping(seed, blocks=200, rows_of_one=10):
+    """Perfectly calibrated calls whose outcomes are the same all through a block."""
+    rng = np.random.default_rng(seed)
+    confidence = rng.uniform(0.5, 0.7, blocks * rows_of_one)
+    luck = np.repeat(rng.random(blocks), rows_of_one)
+    return confidence, (luck < confidence).astype(np.float64), np.arange(len(luck)) // rows_of_one
+
+
+def test_the_noise_of_a_calibration_error_is_what_perfect_calibration_shows_though_rows_overlap():
+    worlds = [_overlapping(seed) for seed in range(100)]
+    shown = np.mean([calibration_error(*world[:2]) for world in worlds])
+    foreseen = np.mean([calibration_noise(*world, seed=1) for world in worlds])
+    assert foreseen == pytest.approx(shown, rel=0.1)
+
+
+def test_the_noise_of_a_calibration_error_knows_nothing_of_boasts():
+    confidence, correct, blocks = _overlapping(3)
+    assert calibration_error(confidence + 0.2, correct) > 0.15
+    honest = calibration_noise(confidence, correct, blocks, seed=1)
+    assert calibration_noise(confidence + 0.2, correct, blocks, seed=1) == pytest.approx(honest)
