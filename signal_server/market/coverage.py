@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 60.0
 SAME_FETCH = timedelta(days=2)
 """Adjoining periods that one source gave within this time are kept as one."""
-CLOCKS_APART = timedelta(minutes=1)
-"""How far ahead the clock of another process may be."""
+CLOCKS_APART = timedelta(minutes=5)
+"""How far this computer's clock may be behind the one by which something was noted."""
 
 Interval = tuple[datetime, datetime]
 
@@ -61,24 +61,31 @@ class Coverage:
         """Return the record of a symbol; `folder` is the local one of all symbols."""
         return cls(folder / symbol / "coverage.json")
 
-    def records(self) -> list[Covered]:
-        """Return what was fetched, oldest period first; periods of two sources may overlap."""
+    def records(self, now: datetime | None = None) -> list[Covered]:
+        """Return what was fetched, oldest period first; periods of two sources may overlap.
+
+        With `now`, without what `forget_later` would forget.
+        """
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
-            return sorted((_covered(entry) for entry in content), key=_order)
+            known = sorted((_covered(entry) for entry in content), key=_order)
         except FileNotFoundError:
             return []
         except (ValueError, TypeError, LookupError, OSError, RecursionError) as error:
             # All is asked for again then; the store keeps each bar once.
             logger.warning("%s is unreadable and counts as empty: %s", self._path, error)
             return []
+        return [one for one in known if now is None or not _is_later(one, now)]
 
     def covered(
-        self, period: Interval, sources: Collection[Source] = tuple(Source)
+        self,
+        period: Interval,
+        sources: Collection[Source] = tuple(Source),
+        now: datetime | None = None,
     ) -> list[Interval]:
         """Return the covered parts of `period`, in order and without overlap."""
         parts: list[Interval] = []
-        for record in self.records():
+        for record in self.records(now):
             start, end = max(record.start, period[0]), min(record.end, period[1])
             if record.source not in sources or start >= end:
                 continue
@@ -89,10 +96,13 @@ class Coverage:
         return parts
 
     def missing(
-        self, period: Interval, sources: Collection[Source] = tuple(Source)
+        self,
+        period: Interval,
+        sources: Collection[Source] = tuple(Source),
+        now: datetime | None = None,
     ) -> list[Interval]:
-        """Return the parts of `period` that are not covered, in order."""
-        edges = [period[0], *_flat(self.covered(period, sources)), period[1]]
+        """Return the parts of `period` that are not covered, in order; `now` as in `records`."""
+        edges = [period[0], *_flat(self.covered(period, sources, now)), period[1]]
         pairs = zip(edges[::2], edges[1::2], strict=True)
         return [(start, end) for start, end in pairs if start < end]
 
@@ -130,7 +140,7 @@ class Coverage:
         """Forget what is noted of, or as of, a time after `now`: a clock was ahead, or worse."""
         if any(_is_later(record, now) for record in self.records()):
             with self._writing():
-                self._write(record for record in self.records() if not _is_later(record, now))
+                self._write(self.records(now))
             logger.warning("%s tells of a time to come; that is forgotten", self._path)
 
     @contextmanager

@@ -146,7 +146,11 @@ class Filling:
                 # What came is of use; what is missing is asked for by the next run.
                 self._hiding = f"Polygon.io gives no bars for {hidden}; run it again later"
                 return
-        self._coverage.add(piece, Source.REST, self._clock())
+        now = self._clock()
+        # Not before the vendor has answered: it refuses a clock that is so far behind that this
+        # would forget what is true.
+        self._coverage.forget_later(now)
+        self._coverage.add(piece, Source.REST, now)
 
     def _known_silent(self, piece: Interval) -> bool:
         """Tell whether the days of the piece are known to be without any trade."""

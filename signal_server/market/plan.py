@@ -44,10 +44,9 @@ def plan_of(store: BarStore, symbol: str, request: BackfillRequest, now: datetim
     end = min(request.end, last_close_before(now - CLOCK_MARGIN, store.bar_seconds))
     start = request.start or _oldest(store, symbol) or end - DEFAULT_SPAN
     coverage = Coverage.of(store.folder, symbol)
-    coverage.forget_later(now)
-    missing = coverage.missing((start, end)) if start < end else []
+    missing = coverage.missing((start, end), now=now) if start < end else []
     pieces = [piece for part in missing for piece in pieces_of(part, store.bar_seconds)]
-    floor = min([start, *(record.start for record in coverage.records())])
+    floor = min([start, *(record.start for record in coverage.records(now))])
     return Plan(symbol, floor, tuple(pieces))
 
 

@@ -14,13 +14,15 @@ from urllib3.exceptions import InvalidHeader
 
 from signal_server.core.clock import Clock
 from signal_server.core.errors import MarketDataError, StoppedError
+from signal_server.market.coverage import CLOCKS_APART
 from signal_server.market.deadline import set_deadlines
 from signal_server.market.pace import Pace
 
 CONNECTIONS = 16
 MOST_AHEAD = timedelta(seconds=5)
 """A clock that is further ahead takes bars for final that are not over."""
-MOST_BEHIND = timedelta(minutes=5)
+MOST_BEHIND = CLOCKS_APART
+"""One that is further behind would forget what is truly covered."""
 
 
 class AnswerError(Exception):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -383,6 +384,23 @@ async def test_a_clock_that_is_wrong_stores_nothing_and_covers_no_days_to_come(
     assert "set the clock" in results[0].reason
     assert store.read(ONE[0]).empty
     assert not Coverage.of(store.folder, ONE[0]).records()
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=3), timedelta(days=1)])
+async def test_a_clock_behind_forgets_nothing_that_is_covered(
+    served: Vendor, store: BarStore, behind: timedelta
+) -> None:
+    request = whole(served, ONE)
+    await run(history_of(served), store, request, served)
+    history = PolygonHistory(
+        served.config(), KEY, served.market.bar_seconds, clock=lambda: utc_now() - behind
+    )
+    wanted = replace(request, start=request.end - timedelta(days=2))
+    await asyncio.to_thread(
+        backfill, history, store, wanted, lambda: served.clock() - behind, lambda _: None
+    )
+    assert request.start is not None
+    assert Coverage.of(store.folder, ONE[0]).missing((request.start, request.end)) == []
 
 
 async def test_what_a_clock_ahead_has_covered_is_asked_for_again(
