@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signal_server.market.coverage import SAME_FETCH, Coverage, Covered, Interval, Source
@@ -36,6 +36,7 @@ def coverage(tmp_path: Path) -> Coverage:
     return Coverage.of(tmp_path, "BTC-USD")
 
 
+@settings(deadline=None)
 @given(done=SPANS, start=st.integers(0, 200), length=st.integers(1, 150))
 def test_what_is_missing_and_what_is_covered_make_the_whole_period(
     tmp_path_factory: pytest.TempPathFactory,
@@ -54,6 +55,7 @@ def test_what_is_missing_and_what_is_covered_make_the_whole_period(
     assert missing == [m for m in asked if m not in fetched]
 
 
+@settings(deadline=None)
 @given(done=SPANS, together=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 60))))
 def test_several_intervals_at_once_are_known_as_one_after_the_other(
     tmp_path_factory: pytest.TempPathFactory,
