@@ -7,15 +7,14 @@ from typing import Any
 import massive
 import polygon
 import pytest
-from aiohttp import web
 
 from market_sim.faults import FaultSwitch
 from market_sim.histories import seeded_histories
 from market_sim.market import SimMarket
 from market_sim.polygon_rest import PolygonRest
 from tests.market_sim.markets import START
+from tests.market_sim.vendor import KEY, rest_alone
 
-KEY = "test-key"
 SYMBOLS = ("MKR-USD", "BTC-USD", "ETH-USD", "SOL-USD", "SKY-USD")
 
 
@@ -29,15 +28,8 @@ async def url() -> AsyncIterator[str]:
         history_bars=10,
     )
     rest = PolygonRest(market, KEY, FaultSwitch(), delisted={"MKR-USD": START})
-    application = web.Application()
-    application.add_routes(rest.routes())
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=2)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with rest_alone(rest) as url:
+        yield url
 
 
 async def listed(client: Any, **asked: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from market_sim.faults import FaultSwitch
 from market_sim.histories import seeded_histories
 from market_sim.market import SimMarket
 from market_sim.polygon_rest import PolygonRest
+from market_sim.polygon_server import serving
 from market_sim.polygon_ws import PolygonStream
 from tests.market_sim.markets import START, SetClock
 
@@ -62,16 +63,19 @@ async def selling(market: SimMarket, calls_per_minute: int = 0) -> AsyncIterator
     """Serve `market` over real sockets; time stands at its live start until it is moved."""
     clock = SetClock()
     clock.forward((market.live_start - clock.now) / timedelta(seconds=1))
-    faults = FaultSwitch()
-    stream = PolygonStream(market, KEY, faults, clock)
-    rest = PolygonRest(market, KEY, faults, calls_per_minute, clock)
+    async with serving(market, KEY, calls_per_minute=calls_per_minute, clock=clock) as running:
+        yield Vendor(market, clock, running.faults, running.rest, running.stream, running.address)
+
+
+@asynccontextmanager
+async def rest_alone(rest: PolygonRest) -> AsyncIterator[str]:
+    """Serve calls without a stream; yield their URL."""
     application = web.Application()
-    application.add_routes([*rest.routes(), *stream.routes()])
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=2)
+    application.add_routes(rest.routes())
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield Vendor(market, clock, faults, rest, stream, f"127.0.0.1:{runner.addresses[0][1]}")
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
-        await stream.close()
         await runner.cleanup()

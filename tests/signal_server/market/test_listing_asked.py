@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from aiohttp import web
 
 from market_sim.faults import FaultName, FaultSwitch
 from market_sim.histories import seeded_histories
@@ -18,8 +17,8 @@ from signal_server.market.listing import Listing, current_listing
 from signal_server.market.patience import Patience
 from signal_server.market.polygon import PolygonHistory
 from tests.market_sim.markets import START, SetClock
+from tests.market_sim.vendor import KEY, rest_alone
 
-KEY = "test-key"
 COINS = tuple(f"C{number}-USD" for number in range(1_050))
 
 
@@ -37,15 +36,8 @@ def market() -> SimMarket:
 @pytest.fixture
 async def polygon(market: SimMarket) -> AsyncIterator[tuple[PolygonRest, str]]:
     rest = PolygonRest(market, KEY, FaultSwitch(), delisted={"MKR-USD": START})
-    application = web.Application()
-    application.add_routes(rest.routes())
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield rest, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with rest_alone(rest) as url:
+        yield rest, url
 
 
 def history(url: str, client: Literal["polygon", "massive"] = "polygon") -> PolygonHistory:
