@@ -1,7 +1,9 @@
 """The catalogue as a page: what every feature means and rests on."""
 
+from textwrap import dedent
 from typing import get_args
 
+from signal_server.features import own
 from signal_server.features.catalogue import (
     CATALOGUE,
     FeatureSet,
@@ -38,6 +40,8 @@ its first row, bars of one minute, and {leaders} among the symbols.
 - **Warm-up**: how many bars, its own included, the newest row needs; before, the feature is NaN.
 - **Memory**: `finite` means that older bars have no influence at all. `fades` means that an
   exponential average is in it, whose start weighs under 1e-12 after the warm-up.
+- Scaled moves over n bars are counted in √n times the standard deviation of the last 240 one-bar
+  log returns.
 - Where a denominator is 0 (no volume, no move) the value is the neutral one that is stated.
 - A leader's value is that of its bar with the same close. Where it has none the feature is NaN, and
   the row is neither learnt from nor predicted.
@@ -46,15 +50,18 @@ its first row, bars of one minute, and {leaders} among the symbols.
 ## A feature of your own
 Write one decorated function in `signal_server/features/own.py`. It belongs to "pooled" then, is
 computed by both engines, and is tested with the others (`pytest tests/signal_server/features`).
+Write this page again (`signal-server features --markdown > docs/features.md`), look for leaks
+(`signal-server audit`) and train: models of the set without it are refused from then on.
 
 ```python
-@feature(Group.OWN, ("high", "low", "close"), 20, unit=Unit.SHARE)
-def spread_20(of: Indicators) -> Array:
-    \"\"\"Mean range of 20 bars as a share of the close.\"\"\"
-    return of.sma("spread", 20) / of.close
-```
+{example}```
 
-It may use elementwise numpy and what `of` offers, nothing else: columns and other arrays
+The decorator takes the group, the columns that are read, the warm-up and the unit; `leaders` if it
+reads other symbols, `source` for where the formula is from. `mirror` says what becomes of the value
+when every price p becomes 1 / p, which profiles with `training.mirror` learn from: `SAME` (a
+volatility), `NEGATED` (a return), `OF_SHARE` (1 minus it), `OF_PERCENT` (100 minus it).
+
+The function may use elementwise numpy and what `of` offers, nothing else: columns and other arrays
 (`of.close`, `of.log_return`, …), `of.before`, `of.sma`, `of.total`, `of.maximum`, `of.deviation`,
 `of.average`, indicators made of them (`of.rsi`, `of.atr`, `of.volatility`, …), `of.define` to give
 an expression a name that windows can take, `of.candles`, `of.leader` and `of.phase`.
@@ -73,12 +80,20 @@ def has_finite_memory(feature: Feature) -> bool:
     return not averages and all(has_finite_memory(candle) for candle in candles)
 
 
+def example() -> str:
+    """Return the code that the docstring of `own.py` shows."""
+    lines = (own.__doc__ or "").splitlines()
+    shown = [line for line in lines if not line or line.startswith("    ")]
+    return dedent("\n".join(shown)).strip() + "\n"
+
+
 def as_markdown() -> str:
     """Return the page."""
     sets = "\n".join(_set(which) for which in get_args(FeatureSet))
     tables = [_group(group) for group in Group if any(f.group is group for f in CATALOGUE)]
     leaders = " and ".join(leaders_of(feature_names("pooled", trade_counts=True)))
-    return _TOP.format(count=len(CATALOGUE), sets=sets, leaders=leaders) + "\n" + "\n".join(tables)
+    top = _TOP.format(count=len(CATALOGUE), sets=sets, leaders=leaders, example=example())
+    return top + "\n" + "\n".join(tables)
 
 
 def _set(which: FeatureSet) -> str:

@@ -32,7 +32,7 @@ def mirror_of(names: Sequence[str]) -> FeatureMirror:
     if silent:
         raise SchemaMismatchError(
             f"it is not said what a mirrored market makes of {', '.join(silent)}; "
-            "use the set pooled, or set training.mirror: false"
+            "give it `mirror` where it is defined, or set training.mirror: false"
         )
     pairs = [feature.mirror.value for feature in found if feature.mirror is not None]
     table = np.asarray(pairs, dtype=np.float32).reshape(-1, 2)
