@@ -32,7 +32,7 @@ def store(config: Path) -> BarStore:
     held = BarStore(config.parent / "data/bars", 60)
     minutes = [n for n in range(1, 301) if not (10 < n <= 30 or 50 < n <= 90)]
     held.write("BTC-USD", frame(minutes), SEEN)
-    coverage = Coverage(held.folder / "BTC-USD/coverage.json")
+    coverage = Coverage.of(held.folder, "BTC-USD")
     for first, last in ((0, 50), (90, 300)):
         period = (START + first * MINUTE, START + last * MINUTE)
         coverage.add(period, Source.REST, SEEN)

@@ -127,7 +127,7 @@ def test_each_coin_is_told_from_both_vendors_and_the_store(
     store = store_bars(settings, "BTC-USD", 100)
     now = datetime.now(UTC)
     half = FIRST + (now - FIRST) / 2
-    Coverage(store.folder / "BTC-USD" / "coverage.json").add((FIRST, half), Source.REST, now)
+    Coverage.of(store.folder, "BTC-USD").add((FIRST, half), Source.REST, now)
     told = shown(settings, capsys)
     rows = told["symbols"]
     assert list(rows) == ["BTC-USD", "SOL-USD", "MKR-USD", "NOPE-USD", "ETH-USD"]
