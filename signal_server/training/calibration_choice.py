@@ -53,6 +53,17 @@ class CalibrationRows:
         """Return about how many independent outcomes the rows hold."""
         return independent_rows(self.time, self.horizon_s) if len(self.labels) else 0
 
+    def with_images(self) -> "CalibrationRows":
+        """Return each row and after it its mirror image: logits and label turned UP for DOWN."""
+        turned = self.logits[:, ::-1]
+        last = self.logits.shape[1] - 1
+        return CalibrationRows(
+            np.stack([self.logits, turned], axis=1).reshape(-1, last + 1),
+            np.column_stack([self.labels, last - self.labels]).ravel().astype(self.labels.dtype),
+            self.time.repeat(2),
+            self.horizon_s,
+        )
+
     def at(self, inside: NDArray[np.bool_]) -> "CalibrationRows":
         """Return the rows `inside`."""
         return CalibrationRows(

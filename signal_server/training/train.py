@@ -153,15 +153,15 @@ def fit_model(dataset: Dataset, split: Split, spec: TrainingSpec, report: Report
     )
     report("booster", 1.0)
     rows = split.calibration.rows
-    calibration = choose_calibration(
-        CalibrationRows(
-            _logits(dataset, split.calibration, booster),
-            dataset.labels[rows],
-            dataset.time[rows],
-            spec.profile.label.horizon_s,
-        ),
-        spec.training.seed,
+    asked = CalibrationRows(
+        _logits(dataset, split.calibration, booster),
+        dataset.labels[rows],
+        dataset.time[rows],
+        spec.profile.label.horizon_s,
     )
+    if spec.training.mirror:
+        asked = asked.with_images()
+    calibration = choose_calibration(asked, spec.training.seed)
     report("calibration", 1.0)
     return Fit(booster, calibration, split.train)
 

@@ -8,9 +8,11 @@ import pytest
 from signal_server.core.config import LabelConfig, LabelKind, load_settings
 from signal_server.core.errors import SchemaMismatchError
 from signal_server.features.mirror import mirror_of
+from signal_server.training.calibration_choice import FITTERS, CalibrationRows
 from signal_server.training.mirroring import lesson_of
 from signal_server.training.model import fit_booster, logits, open_booster, refit_booster
 from signal_server.training.splits import split_by_time
+from signal_server.training.train import fit_model
 
 RETURNS = (f"scaled_return_{length}" for length in (1, 5, 15, 30))
 NAMES = (*RETURNS, "range_position_60")
@@ -49,6 +51,33 @@ def test_a_drift_of_the_train_part_is_not_learned(dataset, make_training):
     up = {mirror: float((odds[:, 1] - odds[:, 0]).mean()) for mirror, odds in leaning.items()}
     assert up[False] > 1
     assert abs(up[True]) < 0.2
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_drift_of_the_calibration_part_is_not_learned_by_any_kind(dataset, classes):
+    rng = np.random.default_rng(2)
+    rising = 0.4 + rng.normal(size=(len(dataset), 1)) * np.linspace(-1, 1, classes)
+    labels = np.where(rng.random(len(dataset)) < 0.7, classes - 1, 0).astype(np.int8)
+    rows = CalibrationRows(rising, labels, dataset.time, 900)
+    learned = rows.with_images()
+    for kind, fit in FITTERS.items():
+        calibration = fit(learned.logits, learned.labels, learned.independent)
+        said, of_images = map(calibration.apply, (rows.logits, rows.logits[:, ::-1]))
+        assert of_images == pytest.approx(said[:, ::-1], abs=1e-5), kind
+
+
+def test_a_mirrored_model_is_calibrated_on_images_too(dataset, make_training, make_spec):
+    rising = replace(dataset, labels=dataset.labels.copy())
+    rising.labels[len(rising) // 2 :][::3] = 1
+    spec = make_spec(horizon_s=900)
+    for mirror in (False, True):
+        spec = replace(spec, training=make_training(mirror=mirror))
+        split = split_by_time(rising.time, rising.known_at, spec.training)
+        fit = fit_model(rising, split, spec, lambda _stage, _share: None)
+        odds = np.array([[0.1, -0.1], [-0.1, 0.1]])
+        up_of_row, up_of_image = fit.calibration.calibration.apply(odds)[:, 1]
+        drifts = abs(up_of_row + up_of_image - 1) > 1e-6
+        assert drifts != mirror
 
 
 def test_three_classes_are_turned_around_flat(dataset, make_training):
