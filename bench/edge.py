@@ -1,8 +1,7 @@
 """What ideas for predicting are worth: each learns from the past of two quarters, judged on them.
 
-`python -m bench.edge` tries every idea of `IDEAS`, `python -m bench.edge "depth 8"` the named, and
-`python -m bench.edge money` asks what the surest calls of each horizon would earn. Bars from April
-2025 on are never read. It takes an hour or more and is no part of `make bench`.
+`python -m bench.edge` tries every idea of `IDEAS`, `python -m bench.edge "depth 8"` the named. Bars
+from April 2025 on are never read. It takes an hour or more and is no part of `make bench`.
 """
 
 import math
@@ -22,7 +21,6 @@ from bench.bars import real_minutes
 from signal_server.core.config import load_settings
 from signal_server.core.training_config import TrainingConfig
 from signal_server.features.catalogue import feature_names
-from signal_server.training.bootstrap import Resampling
 from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset
 from signal_server.training.metrics import log_losses
 from signal_server.training.model import logits, open_booster, refit_booster
@@ -32,8 +30,6 @@ FOLDS = (("2024-10-01", "2025-01-01"), ("2025-01-01", "2025-04-01"))
 ASKED_MINUTES = 5
 """A forecast every so many minutes is judged."""
 COIN_TOSS = np.log(2)
-BLOCK_S = 2 * 86_400
-SHARES = (0.1, 0.01, 0.002)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +51,11 @@ class Idea:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The forecasts of a fold: logits of UP, whether it came, the price's move, the bar's close."""
+    """The forecasts of a fold: logits of UP, whether it came, the coin, the bar's close."""
 
     margins: NDArray[np.float64]
     up: NDArray[np.bool_]
-    returns: NDArray[np.float64]
+    coins: NDArray[np.str_]
     time: pd.DatetimeIndex
 
     @property
@@ -71,11 +67,6 @@ class Judged:
     def right(self) -> NDArray[np.bool_]:
         """Return whether the likelier side came true."""
         return np.asarray((self.margins > 0) == self.up)
-
-    @property
-    def moves_bps(self) -> NDArray[np.float64]:
-        """Return how far the price went the called way."""
-        return np.sign(self.margins) * self.returns * 1e4
 
     def surest(self, share: float) -> NDArray[np.bool_]:
         """Return which rows are of the surest `share`."""
@@ -92,13 +83,10 @@ IDEAS = {
     "no calendar": Idea(without=("hour_", "day_", "week_")),
     "4 seeds": Idea(booster={"max_depth": 8, "min_child_weight": 1000}, rounds=300, seeds=4),
 }
-MONEY = {f"{h} h": Idea("direction-2h", 300, horizon_s=h * 3600) for h in (1, 2, 4, 24)}
 
 
 def main(wanted: list[str]) -> int:
     """Judge the named ideas, or all."""
-    if wanted == ["money"]:
-        return _show_money()
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("idea", "fold", "rows", "gain", "top tenth", "top 1%", ">= 0.60", "right"):
         table.add_column(name, justify="left" if name in {"idea", "fold"} else "right")
@@ -141,7 +129,8 @@ def _judge_fold(
         booster = open_booster(refit_booster(past, rounds, seeded, lambda _share: None))
         said = logits(booster, rows.features, 2)
         margins += (said[:, 1] - said[:, 0]) / idea.seeds
-    return Judged(margins, rows.labels == 1, rows.returns, rows.time)
+    coins = np.asarray(rows.symbols)[rows.symbol_codes]
+    return Judged(margins, rows.labels == 1, coins, rows.time)
 
 
 def _each(minutes: int, data: Dataset) -> NDArray[np.bool_]:
@@ -159,37 +148,6 @@ def _figures(judged: Judged) -> tuple[str, ...]:
         *(f"{right[judged.surest(share)].mean():.1%}" for share in (0.1, 0.01)),
         f"{sure.sum():,}",
         f"{right[sure].mean():.1%}" if sure.any() else "",
-    )
-
-
-def _show_money() -> int:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="bps the called way, 95% by two days")
-    for name in ("horizon", *(f"surest {share:.1%}" for share in SHARES), "of these, buys"):
-        table.add_column(name)
-    for name, idea in MONEY.items():
-        table.add_row(name, *_worth(list(judge(idea))))
-    Console(width=140).print(table)
-    return 0
-
-
-def _worth(folds: list[Judged]) -> Iterator[str]:
-    """Yield the mean move of the surest shares of both folds, and of the buys among the last."""
-    moves = np.concatenate([fold.moves_bps for fold in folds])
-    days = np.concatenate([np.asarray(fold.time.as_unit("s").asi8) // BLOCK_S for fold in folds])
-    resampling = Resampling.of(np.unique(days, return_inverse=True)[1], seed=7)
-    inside = np.zeros(len(moves), dtype=bool)
-    for share in SHARES:
-        inside = np.concatenate([fold.surest(share) for fold in folds])
-        yield _interval(resampling, moves, inside)
-    bought = inside & np.concatenate([fold.margins > 0 for fold in folds])
-    yield _interval(resampling, moves, bought)
-
-
-def _interval(resampling: Resampling, moves: NDArray[np.float64], inside: NDArray[np.bool_]) -> str:
-    found = resampling.mean(moves, inside)
-    return (
-        f"{found.value:.1f} ({found.interval.low:.1f} to {found.interval.high:.1f}), "
-        f"{int(inside.sum()):,} rows"
     )
 
 
