@@ -1,7 +1,8 @@
 """Whether features look ahead, or remember more than they say."""
 
 from collections import defaultdict
-from itertools import product
+from itertools import cycle, product
+from math import gcd
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,13 @@ CUTS = 3
 WARM_UP_ENDS = 10
 ODD_MINUTE = 37
 """Cuts are made at such minutes of the hour, inside every candle of 5, 15 and 60 minutes."""
+
+MOMENTS = 60
+"""As many as an hour has minutes, a step apart that meets each of them."""
+
+LATER_BARS = 1_440
+SPARE_BARS = 1_000
+"""Beside the warm-up, for bars that a leader lacks."""
 
 _SECOND_NS = 1_000_000_000
 
@@ -33,6 +41,28 @@ def prefix_invariance(subject: Subject, market: Market) -> tuple[str, ...]:
             again = subject.features(symbol, until(market.bars, cut))
             when = f"when the bars after {cut:%Y-%m-%d %H:%M:%S} are cut off"
             found.compare(f"{symbol} in {market.name}", (whole.loc[:cut], again), unit, when)
+    return found.findings
+
+
+def every_hour(subject: Subject, market: Market) -> tuple[str, ...]:
+    """Cut the bars off at sixty moments, spread over the symbols, and compute the newest row.
+
+    It must be what it is beside a day of later bars, to 1e-9. The moments meet every minute of the
+    hour, and with a month of minutes every hour of the day and day of the week. Both begin with the
+    same bar, so that a warm-up which is too short is no look ahead.
+    """
+    found = Differences()
+    history = subject.warmup(subject.names) + SPARE_BARS
+    moments = zip(range(MOMENTS), cycle(market.bars.items()), strict=False)
+    for number, (symbol, frame) in moments:
+        closes = pd.DatetimeIndex(frame.index)
+        at = _moment(closes[history:-1], number, subject.bar_seconds) + history
+        begin, cut, end = closes[[at - history, at, min(at + LATER_BARS, len(closes) - 1)]]
+        whole = subject.features(symbol, _between(market.bars, begin, end))
+        again = subject.features(symbol, _between(market.bars, begin, cut)).iloc[-1:]
+        unit = spread(whole.to_numpy(np.float64))
+        when = f"when the bars after {cut:%Y-%m-%d %H:%M:%S} are cut off"
+        found.compare(f"{symbol} in {market.name}", (whole.loc[[cut]], again), unit, when)
     return found.findings
 
 
@@ -95,6 +125,19 @@ def _spread(closes: pd.DatetimeIndex, wanted: NDArray[np.bool_]) -> list[pd.Time
     chosen = closes[wanted] if wanted.any() else closes
     places = np.linspace(0, len(chosen) - 1, CUTS + 1, dtype=int)[1:]
     return [chosen[place] for place in places if place >= 0]
+
+
+def _moment(closes: pd.DatetimeIndex, number: int, bar_seconds: int) -> int:
+    """Return the position of one of sixty moments, or of the last bar before it."""
+    step = max(int((closes[-1] - closes[0]).total_seconds()) // bar_seconds // MOMENTS, 1)
+    while gcd(step, MOMENTS) > 1:
+        step -= 1
+    moment = closes[0] + pd.Timedelta(seconds=number * step * bar_seconds)
+    return int(closes.searchsorted(moment, side="right")) - 1
+
+
+def _between(bars: Frames, begin: pd.Timestamp, end: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    return {symbol: frame.loc[begin:end] for symbol, frame in bars.items()}
 
 
 def _ends(length: int, warm_up_bars: int) -> list[int]:

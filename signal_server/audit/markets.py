@@ -61,7 +61,7 @@ def stretch_of(frames: Frames, subject: Subject) -> Market:
     if short:
         raise NoHistoryError(
             f"{', '.join(short)}: fewer than {min_bars:,} bars from {start:%Y-%m-%d %H:%M} on, "
-            "when all symbols have begun; backfill more or name others with --symbols"
+            "when all symbols have begun; backfill more, or name another period or other symbols"
         )
     last = max(frame.index[-1] for frame in bars.values())
     return Market(f"{', '.join(bars)} from {start:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}", bars)

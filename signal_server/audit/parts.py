@@ -66,8 +66,8 @@ def walk_forward(subject: Subject, market: Market) -> tuple[str, ...]:
 def past_rows(subject: Subject, market: Market) -> tuple[str, ...]:
     """Build the dataset again with another market after a moment, two thirds of the way.
 
-    Rows whose label was known by then keep features (to 1e-6, float32), label and return: nothing
-    is scaled, selected or filled by what came later.
+    Rows whose bar had closed by then keep their features (to 1e-6, float32), and those whose label
+    was known by then label and return: nothing is scaled, selected or filled by what came later.
     """
     whole = subject.dataset(market.bars)
     cut = whole.time[len(whole) * 2 // 3]
@@ -146,27 +146,20 @@ def _step(dataset: Dataset, step: Step, schedule: Schedule) -> list[str]:
 
 
 def _past_differences(whole: Dataset, other: Dataset, cut: pd.Timestamp) -> list[str]:
-    one, again = (np.flatnonzero(rows.known_at <= cut) for rows in (whole, other))
-    same_rows = len(one) == len(again) and all(
-        np.array_equal(first, second)
-        for first, second in (
-            (whole.time[one], other.time[again]),
-            (whole.symbol_codes[one], other.symbol_codes[again]),
-        )
-    )
+    one, again = (rows.only(np.asarray(rows.time <= cut)) for rows in (whole, other))
+    same_rows = one.time.equals(again.time) and np.array_equal(one.symbol_codes, again.symbol_codes)
     if not same_rows:
         return ["other rows are left out of the past"]
+    known = np.asarray(one.known_at <= cut)
     found = [
         f"{what} of past rows change"
         for what, first, second in (
-            ("labels", whole.labels[one], other.labels[again]),
-            ("returns", whole.returns[one], other.returns[again]),
+            ("labels", one.labels, again.labels),
+            ("returns", one.returns, again.returns),
         )
-        if not np.array_equal(first, second)
+        if not np.array_equal(first[known], second[known])
     ]
-    before, after = (
-        rows.features[which].astype(np.float64) for rows, which in ((whole, one), (other, again))
-    )
+    before, after = (rows.features.astype(np.float64) for rows in (one, again))
     moved = np.flatnonzero(differing(before, after, spread(before), FLOAT32).any(axis=0))
     names = [whole.names[column] for column in moved]
     return [*found, *([f"{', '.join(names)} of past rows change"] if names else [])]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from signal_server import __version__
-from signal_server.audit.causality import future_shuffle, prefix_invariance, warm_up
+from signal_server.audit.causality import every_hour, future_shuffle, prefix_invariance, warm_up
 from signal_server.audit.chance import known_edge, no_edge, target_permutation
+from signal_server.audit.finiteness import finite
 from signal_server.audit.labelling import known_at
 from signal_server.audit.markets import Market, harsh, planted_edge, random_walk
 from signal_server.audit.pace import quick
@@ -16,6 +17,7 @@ from signal_server.audit.subject import Subject
 from signal_server.core.audits import AuditResult, CheckResult, label_name
 from signal_server.core.clock import Clock, monotonic_s
 from signal_server.core.code_state import code_state
+from signal_server.core.errors import ModelError
 from signal_server.features.catalogue import schema_hash
 
 Report = Callable[[str, float], None]
@@ -54,6 +56,11 @@ CHECKS = (
         made=(harsh,),
     ),
     Check(
+        "every hour",
+        "no feature looks ahead at some hours or minutes alone",
+        every_hour,
+    ),
+    Check(
         "future shuffle",
         "no feature changes when later bars become others",
         future_shuffle,
@@ -72,6 +79,13 @@ CHECKS = (
         made=(harsh,),
     ),
     Check(
+        "finite values",
+        "features are numbers where nothing is traded and where the price stands still",
+        finite,
+        audited=False,
+        made=(harsh,),
+    ),
+    Check(
         "known_at",
         "no label hangs on a bar that closes after its known_at",
         known_at,
@@ -79,7 +93,7 @@ CHECKS = (
     ),
     Check(
         "past rows",
-        "rows whose label is known stay as they are, whatever comes later",
+        "rows of bars that have closed stay as they are, whatever comes later",
         past_rows,
     ),
     Check(
@@ -139,13 +153,19 @@ def audit(subject: Subject, market: Market, clock: Clock, report: Report) -> Aud
 
 
 def run_check(check: Check, subject: Subject, market: Market, report: Report) -> CheckResult:
-    """Run one check on its markets."""
+    """Run one check on its markets.
+
+    What cannot be computed or learned from is a finding too, so that the other checks are heard.
+    """
     started = monotonic_s()
     report(check.name, 0.0)
     markets = [market] if check.audited else []
     markets += [make(subject) for make in check.made]
     findings = []
     for done, one in enumerate(markets, start=1):
-        findings.append(check.find(subject, one))
+        try:
+            findings.append(check.find(subject, one))
+        except ModelError as error:
+            findings.append((f"it cannot be run on {one.name}: {error}",))
         report(check.name, done / len(markets))
     return CheckResult(check.name, check.proves, tuple(chain(*findings)), monotonic_s() - started)

@@ -62,12 +62,13 @@ def command(
     market = _market(session, subject, symbols, (start, end))
     with progress_bars() as report:
         result = audit(subject, market, utc_now, report)
-    path = write_audit(settings.audit_dir, result)
+    console = make_console()
     if as_json:
         click.echo(audit_to_json(result))
     else:
-        console = make_console()
         console.print(_table(result))
+    path = write_audit(settings.audit_dir, result)
+    if not as_json:
         console.print(f"The result is in {path}.")
     if result.findings:
         raise AuditError(_sentence(result))
@@ -80,8 +81,10 @@ def _market(
     period: tuple[datetime | None, datetime | None],
 ) -> "Market":
     from signal_server.audit.markets import random_walk, stretch_of
+    from signal_server.cli.training_parts import check_period
     from signal_server.core.errors import NoHistoryError
 
+    check_period(period)
     store = open_store(session.settings)
     stored = store.symbols()
     if not stored and not symbols:
@@ -91,8 +94,10 @@ def _market(
     frames = {symbol: store.read(symbol, *period) for symbol in wanted}
     missing = [symbol for symbol, frame in frames.items() if frame.empty]
     if missing:
+        where = " in that period" if any(period) else ""
         raise NoHistoryError(
-            f"no bars of {', '.join(missing)} to audit; fetch them with `signal-server backfill`"
+            f"no bars of {', '.join(missing)} to audit{where}; "
+            "fetch them with `signal-server backfill`"
         )
     return stretch_of(frames, subject)
 

@@ -82,15 +82,20 @@ def bars_for(session: Session, spec: TrainingSpec, period: Period) -> Mapping[st
     a symbol without any.
     """
     settings = session.settings
-    start, end = period
-    if start and end and start >= end:
-        raise NoHistoryError(f"--start {start:%Y-%m-%d %H:%M} is not before --end; swap them")
+    check_period(period)
     if not spec.symbols:
         raise NoHistoryError("no bars to train on; fetch them with `signal-server backfill`")
     names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
     symbols = tuple(sorted({*spec.symbols, *leaders_of(names)}))
     bars = StoredBars(open_store(settings), symbols, period)
     return bars if spec.training.external_memory else _read(bars)
+
+
+def check_period(period: Period) -> None:
+    """Raise `NoHistoryError` unless its start is before its end."""
+    start, end = period
+    if start and end and start >= end:
+        raise NoHistoryError(f"--start {start:%Y-%m-%d %H:%M} is not before --end; swap them")
 
 
 def _read(bars: StoredBars) -> "Mapping[str, pd.DataFrame]":

@@ -12,6 +12,7 @@ import pytest
 
 from signal_server.audit import run as audit_run
 from signal_server.audit.markets import (
+    MIN_BARS,
     STRETCH_BARS,
     Market,
     harsh,
@@ -26,7 +27,7 @@ from signal_server.audit.subject import Subject, subject_of
 from signal_server.cli.main import run
 from signal_server.core.audits import read_audit
 from signal_server.core.config import BarrierConfig, LabelConfig, LabelKind, ProfileConfig
-from signal_server.core.errors import NoHistoryError
+from signal_server.core.errors import ModelError, NoHistoryError
 from signal_server.features.catalogue import schema_hash
 from tests.signal_server.features.bars import real_bars
 
@@ -53,7 +54,9 @@ def test_the_product_is_clean_on_made_bars(
     assert findings_of(check.name, product, market) == ()
 
 
-@pytest.mark.parametrize("check", ["prefix invariance", "future shuffle", "live parity"])
+@pytest.mark.parametrize(
+    "check", ["prefix invariance", "future shuffle", "live parity", "finite values"]
+)
 def test_the_features_with_leaders_are_clean_on_a_harsh_market(
     product: Subject, findings_of: Findings, check: str
 ) -> None:
@@ -110,6 +113,17 @@ def test_too_short_a_stretch_is_refused_by_name(product: Subject) -> None:
     short = {"BTC-USD": bars["BTC-USD"], "ETH-USD": bars["ETH-USD"].iloc[-900:]}
     with pytest.raises(NoHistoryError, match="ETH-USD"):
         stretch_of(short, product)
+
+
+def test_the_shortest_stretch_with_the_longest_warm_up_can_be_audited(
+    product: Subject, findings_of: Findings
+) -> None:
+    subject = profiled(product, product.label_config, "pooled")
+    count = subject.warmup(subject.names) + MIN_BARS
+    bars = {one: frame.iloc[:count] for one, frame in random_walk(subject).bars.items()}
+    market = stretch_of(bars, subject)
+    for check in ("prefix invariance", "every hour"):
+        assert findings_of(check, subject, market) == ()
 
 
 def test_made_markets_are_the_same_each_time_and_valid_bars(product: Subject) -> None:
@@ -187,12 +201,47 @@ def test_a_clean_audit_is_json_and_exit_code_0(
     assert result["checks"][0]["findings"] == []
 
 
+def test_what_cannot_be_trained_is_a_finding_among_the_others(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_subject: Subject, _market: Market) -> tuple[str, ...]:
+        raise ModelError("feature gap is infinite")
+
+    planted = Check("planted", "nothing looks ahead", refuse)
+    assert audited(config, planted, monkeypatch) == 1
+    shown = capsys.readouterr().out
+    assert "it cannot be run on a random walk: feature gap is infinite" in shown
+
+
 def test_symbols_without_bars_are_named(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clean = Check("planted", "nothing looks ahead", lambda _, __: ())
     assert audited(config, clean, monkeypatch, "--symbols", "SOL-USD") == 1
     assert "SOL-USD to audit; fetch them with" in capsys.readouterr().err
+
+
+def test_a_period_that_ends_before_it_starts_is_refused(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clean = Check("planted", "nothing looks ahead", lambda _, __: ())
+    period = ("--start", "2025-01-01", "--end", "2024-01-01")
+    assert audited(config, clean, monkeypatch, *period) == 1
+    assert "is not before --end; swap them" in capsys.readouterr().err
+
+
+def test_what_was_found_is_shown_even_where_it_cannot_be_kept(
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/audit").touch()
+    assert audited(config, Check("planted", "nothing", finding), monkeypatch) == 1
+    shown, said = capsys.readouterr()
+    assert "feature 0 looks ahead" in shown
+    assert "make it accessible and try again" in said
 
 
 def test_the_result_names_the_schema_that_a_model_carries(product: Subject) -> None:

@@ -8,12 +8,18 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from signal_server.audit.markets import Market, random_walk
 from signal_server.audit.subject import Frames, Subject
 from signal_server.core.domain import Bar
 from signal_server.features.live import LiveFeatures
 
 Plant = Callable[..., Subject]
 Findings = Callable[..., tuple[str, ...]]
+
+
+@pytest.fixture(scope="module")
+def walk(product: Subject) -> Market:
+    return random_walk(product)
 
 
 def centred_mean(bars: pd.DataFrame, _: Frames) -> pd.Series:
@@ -83,6 +89,51 @@ def test_a_feature_that_looks_ahead_is_found(
     findings = findings_of(check, plant(leak, leaders=("BTC-USD",)))
     assert len(findings) == 1
     assert findings[0].startswith("leak of ")
+
+
+TIMES = [
+    *(("hour", hour) for hour in range(24)),
+    *(("minute", minute) for minute in (0, 13, 37, 59)),
+    *(("day_of_week", day) for day in range(7)),
+]
+
+
+@pytest.mark.parametrize(("part", "at"), TIMES)
+def test_a_feature_that_looks_ahead_at_one_hour_minute_or_weekday_is_found(
+    plant: Plant, findings_of: Findings, walk: Market, part: str, at: int
+) -> None:
+    def next_move_at_times(bars: pd.DataFrame, _: Frames) -> pd.Series:
+        moves = bars["close"].pct_change()
+        return moves.where(getattr(bars.index, part) != at, moves.shift(-1))
+
+    findings = findings_of("every hour", plant(next_move_at_times), walk)
+    assert [finding.partition(" ")[0] for finding in findings] == ["leak"]
+
+
+def test_a_warm_up_that_is_too_short_is_no_look_ahead_at_some_hour(
+    plant: Plant, findings_of: Findings, walk: Market
+) -> None:
+    assert findings_of("every hour", plant(mean_of_all_history), walk) == ()
+
+
+def log_volume(bars: pd.DataFrame, _: Frames) -> pd.Series:
+    return np.log(bars["volume"])
+
+
+def close_in_its_range(bars: pd.DataFrame, _: Frames) -> pd.Series:
+    return (bars["close"] - bars["low"]) / (bars["high"] - bars["low"])
+
+
+@pytest.mark.parametrize(
+    ("leak", "value"), [(log_volume, "-inf"), (close_in_its_range, "nan")], ids=lambda one: str(one)
+)
+def test_a_feature_that_is_no_number_in_a_dull_market_is_found(
+    plant: Plant, findings_of: Findings, leak: Callable[..., pd.Series], value: str
+) -> None:
+    with np.errstate(divide="ignore"):
+        findings = findings_of("finite values", plant(leak))
+    assert findings[0].startswith("leak of ")
+    assert findings[0].endswith(f"is {value}")
 
 
 def long_average(bars: pd.DataFrame, _: Frames) -> pd.Series:

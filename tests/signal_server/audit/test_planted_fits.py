@@ -175,13 +175,19 @@ def with_the_label_among_the_features(dataset: Dataset) -> Dataset:
     return replace(dataset, features=features)
 
 
+def with_the_next_rows_features(dataset: Dataset) -> Dataset:
+    features = dataset.features.copy()
+    features[:-1] = dataset.features[1:]
+    return replace(dataset, features=features)
+
+
 def building(product: Subject, change: Callable[[Dataset], Dataset]) -> Subject:
     return replace(product, build=lambda bars, spec: change(product.build(bars, spec)))
 
 
 @pytest.mark.parametrize(
     "change",
-    [scaled_by_all_rows, without_rows_whose_future_is_dull],
+    [scaled_by_all_rows, without_rows_whose_future_is_dull, with_the_next_rows_features],
     ids=lambda change: change.__name__,
 )
 def test_a_dataset_that_hangs_on_later_bars_is_found(
