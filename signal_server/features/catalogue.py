@@ -13,6 +13,7 @@ from signal_server.core.errors import NoHistoryError, SchemaMismatchError
 from signal_server.features.batch import BatchIndicators, compute_columns
 from signal_server.features.candles import BarArrays
 from signal_server.features.feature import REGISTER, Feature, Group
+from signal_server.features.probe import definition_digest
 from signal_server.features.six import SIX_NAMES
 
 for _module in (
@@ -32,7 +33,7 @@ for _module in (
     import_module(f"signal_server.features.{_module}")
 
 DEFINITION_VERSION = 2
-"""Raised whenever a feature's definition changes without its name changing."""
+"""Raised whenever a feature's definition changes without its name changing, as a test demands."""
 
 NO_LEADERS: Mapping[str, pd.DataFrame] = MappingProxyType({})
 
@@ -113,8 +114,13 @@ def leaders_of(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def schema_hash(names: Sequence[str]) -> str:
-    """Return a digest of names, order, inputs, warm-ups and the definitions' version."""
-    features = [[f.name, list(f.inputs), f.warmup_bars] for f in find_features(names)]
+    """Return a digest of names, order, inputs, warm-ups and the definitions' version.
+
+    Own features have no version: what they compute is in it.
+    """
+    features = [
+        [f.name, list(f.inputs), f.warmup_bars, *_own_definition(f)] for f in find_features(names)
+    ]
     content = json.dumps([DEFINITION_VERSION, features], separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -122,6 +128,10 @@ def schema_hash(names: Sequence[str]) -> str:
 def realized_volatility(bars: pd.DataFrame, window: int = 60) -> pd.Series:
     """Return the standard deviation of one-bar log returns over `window` bars; NaN before."""
     return pd.Series(BatchIndicators(BarArrays.of(bars)).volatility(window), index=bars.index)
+
+
+def _own_definition(feature: Feature) -> list[str]:
+    return [definition_digest(feature)] if feature.group is Group.OWN else []
 
 
 def _belongs(feature: Feature, which: FeatureSet) -> bool:

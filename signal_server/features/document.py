@@ -51,7 +51,8 @@ its first row, bars of one minute, and {leaders} among the symbols.
 Write one decorated function in `signal_server/features/own.py`. It belongs to "pooled" then, is
 computed by both engines, and is tested with the others (`pytest tests/signal_server/features`).
 Write this page again (`signal-server features --markdown > docs/features.md`), look for leaks
-(`signal-server audit`) and train: models of the set without it are refused from then on.
+(`signal-server audit`) and train. What it computes is part of the schema's hash: models that were
+trained without it, or with another formula under its name, are refused.
 
 ```python
 {example}```

@@ -1,12 +1,13 @@
 """A feature is one decorated function, and both engines run it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from signal_server.core.errors import SchemaMismatchError
-from signal_server.features.catalogue import compute_features
+from signal_server.features.catalogue import compute_features, schema_hash
 from signal_server.features.feature import REGISTER, Feature, Group, Unit, feature
 from signal_server.features.indicators import Indicators
 from signal_server.features.leaders import BITCOIN
@@ -49,6 +50,16 @@ def test_a_name_is_given_once() -> None:
         feature(Group.OWN, ("close",), 1, unit=Unit.SHARE, name="smoothed_body")(
             lambda of: of.close
         )
+
+
+def test_another_formula_under_the_same_name_is_another_schema(smoothed_body: Feature) -> None:
+    hashes = {schema_hash(["smoothed_body"])}
+    for compute in (lambda of: 2 * smoothed_body.compute(of), lambda of: of.close / of.open):
+        REGISTER["smoothed_body"] = replace(smoothed_body, compute=compute)
+        hashes.add(schema_hash(["smoothed_body"]))
+    REGISTER["smoothed_body"] = replace(smoothed_body, compute=lambda of: smoothed_body.compute(of))
+    assert len(hashes) == 3
+    assert schema_hash(["smoothed_body"]) in hashes
 
 
 @pytest.mark.usefixtures("smoothed_body")
