@@ -63,11 +63,13 @@ def command(
     with progress_bars() as report:
         result = audit(subject, market, utc_now, report)
     console = make_console()
-    if as_json:
-        click.echo(audit_to_json(result))
-    else:
-        console.print(_table(result))
-    path = write_audit(settings.audit_dir, result)
+    try:
+        path = write_audit(settings.audit_dir, result)
+    finally:  # A full disk takes nothing away from what was found.
+        if as_json:
+            click.echo(audit_to_json(result))
+        else:
+            console.print(_table(result))
     if not as_json:
         console.print(f"The result is in {path}.")
     if result.findings:
