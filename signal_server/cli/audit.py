@@ -10,6 +10,8 @@ from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
     from signal_server.audit.markets import Market
@@ -48,8 +50,7 @@ def command(
     """
     from signal_server.audit.run import audit
     from signal_server.audit.subject import subject_of
-    from signal_server.cli.screen import make_console, progress_bars
-    from signal_server.core.audits import audit_to_json, write_audit
+    from signal_server.cli.screen import progress_bars
     from signal_server.core.clock import utc_now
     from signal_server.core.errors import AuditError
     from signal_server.training.train import TrainingSpec
@@ -62,9 +63,18 @@ def command(
     market = _market(session, subject, symbols, (start, end))
     with progress_bars() as report:
         result = audit(subject, market, utc_now, report)
+    _keep_and_show(settings.audit_dir, result, as_json=as_json)
+    if result.findings:
+        raise AuditError(_sentence(result))
+
+
+def _keep_and_show(folder: "Path", result: "AuditResult", *, as_json: bool) -> None:
+    from signal_server.cli.screen import make_console
+    from signal_server.core.audits import audit_to_json, write_audit
+
     console = make_console()
     try:
-        path = write_audit(settings.audit_dir, result)
+        path = write_audit(folder, result)
     finally:  # A full disk takes nothing away from what was found.
         if as_json:
             click.echo(audit_to_json(result))
@@ -72,8 +82,6 @@ def command(
             console.print(_table(result))
     if not as_json:
         console.print(f"The result is in {path}.")
-    if result.findings:
-        raise AuditError(_sentence(result))
 
 
 def _market(

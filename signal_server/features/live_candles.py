@@ -1,4 +1,4 @@
-"""Candles of all symbols, built bar by bar as `candles.candles_of` builds them of all bars."""
+"""Candles of all symbols, built bar by bar as `BarArrays.candles` builds them of all bars."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING

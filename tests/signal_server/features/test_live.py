@@ -17,12 +17,13 @@ from signal_server.features.catalogue import (
 )
 from signal_server.features.live import LiveFeatures
 from signal_server.features.windows import Array
-from tests.signal_server.features.bars import random_bars, real_bars, still_between
+from tests.signal_server.features.bars import PRICES, random_bars, real_bars, still_between
 
 Frames = Mapping[str, pd.DataFrame]
 
 EVERY = tuple(feature.name for feature in CATALOGUE)
 SHORT = feature_names("all", trade_counts=True)
+WITHOUT_COUNTS = feature_names("all", trade_counts=False)
 POOLED = feature_names("pooled", trade_counts=False)
 OPENED = 10_100
 BARS = OPENED + 150
@@ -226,6 +227,40 @@ def test_real_coins_with_their_leaders_are_kept_up() -> None:
         "WIF-USD": real_before("WIFUSDT.parquet", "2024-03-06", 10_800),
     }
     play(frames, POOLED, frames["BTC-USD"].index[10_300], every=125)
+
+
+def revised(frame: pd.DataFrame, close: pd.Timestamp) -> pd.DataFrame:
+    """Return the bars with other prices and another volume in the one before `close`."""
+    changed, row = frame.copy(), frame.index[frame.index.searchsorted(close) - 1]
+    changed.loc[row, PRICES] *= 1.004
+    changed.loc[row, "volume"] = 3 * changed.loc[row, "volume"] + 1
+    return changed
+
+
+def test_real_coins_are_kept_up_through_revisions_and_a_restart() -> None:
+    frames = {
+        f"{coin}-USD": real_before(f"{coin}USDT.parquet", "2024-01-29", 10_800)
+        for coin in ("BTC", "ALGO", "PEPE")
+    }
+    frames["PEPE-USD"] = frames["PEPE-USD"].drop(frames["PEPE-USD"].index[-400::9])
+    assert (frames["PEPE-USD"]["volume"].iloc[-350:] == 0).any()
+    names = tuple(name for name in EVERY if name in POOLED or name in WITHOUT_COUNTS)
+    begun = moment(frames, 10_400)
+    live = opened(frames, names, begun)
+    for count, (close, bars) in enumerate(bars_after(frames, begun), start=1):
+        live.append(bars)
+        if not count % 25:
+            symbol = list(frames)[count // 25 % len(frames)]
+            frames[symbol] = revised(frames[symbol], close - pd.Timedelta(minutes=count // 25))
+            live.reopen(symbol, frames[symbol].loc[:close])
+        past = {symbol: frame.loc[:close] for symbol, frame in frames.items()}
+        if count == 210:
+            live = opened(
+                {s: f.iloc[-warmup_bars(names) - 1 :] for s, f in past.items()}, names, close
+            )
+        if not count % 25 or count == 211:
+            now = {symbol: frame for symbol, frame in past.items() if frame.index[-1] == close}
+            assert_equal(live, now, names)
 
 
 def test_real_minutes_of_kraken_without_trades_are_kept_up() -> None:
