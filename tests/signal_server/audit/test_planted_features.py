@@ -209,3 +209,20 @@ def test_a_live_engine_that_computes_something_else_is_found(
     product: Subject, findings_of: Findings, engine: type[LiveFeatures]
 ) -> None:
     assert findings_of("live parity", replace(product, live=engine))
+
+
+@pytest.mark.parametrize(("minutes", "check"), [(-1, "prefix invariance"), (1, "live parity")])
+def test_a_leaders_bar_of_another_minute_is_found(
+    product: Subject, findings_of: Findings, minutes: int, check: str
+) -> None:
+    def compute(bars: pd.DataFrame, names: Sequence[str], leaders: Frames) -> pd.DataFrame:
+        moved = {
+            symbol: frame.set_axis(frame.index + pd.Timedelta(minutes=minutes))
+            for symbol, frame in leaders.items()
+        }
+        return product.compute(bars, names, moved)
+
+    names = ("gap", "btc_scaled_return_5")
+    subject = replace(product, names=names, leaders=("BTC-USD",), compute=compute)
+    findings = findings_of(check, subject)
+    assert [finding.partition(" ")[0] for finding in findings] == ["btc_scaled_return_5"]

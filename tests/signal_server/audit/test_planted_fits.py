@@ -79,8 +79,18 @@ def parts_at_random(
     return Split(*(Part(name, np.sort(piece)) for name, piece in pieces))
 
 
+def parts_purged_of_one_row_too_few(
+    time: pd.DatetimeIndex, known_at: pd.DatetimeIndex, training: TrainingConfig
+) -> Split:
+    split = split_by_time(time, known_at, training)
+    rows = np.append(split.train.rows, split.train.rows[-1] + 1)
+    return replace(split, train=Part("train", rows))
+
+
 @pytest.mark.parametrize(
-    "split", [parts_without_a_purge, parts_at_random], ids=lambda split: split.__name__
+    "split",
+    [parts_without_a_purge, parts_purged_of_one_row_too_few, parts_at_random],
+    ids=lambda split: split.__name__,
 )
 def test_parts_that_overlap_are_found(
     product: Subject, findings_of: Findings, market: Market, split: Callable[..., Split]
