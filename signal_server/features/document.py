@@ -40,12 +40,35 @@ its first row, bars of one minute, and {leaders} among the symbols.
 - **Warm-up**: how many bars, its own included, the newest row needs; before, the feature is NaN.
 - **Memory**: `finite` means that older bars have no influence at all. `fades` means that an
   exponential average is in it, whose start weighs under 1e-12 after the warm-up.
-- Scaled moves over n bars are counted in √n times the standard deviation of the last 240 one-bar
-  log returns.
 - Where a denominator is 0 (no volume, no move) the value is the neutral one that is stated.
 - A leader's value is that of its bar with the same close. Where it has none the feature is NaN, and
   the row is neither learnt from nor predicted.
 - A candle counts once it is finished: when a bar closed at its end or later.
+
+## Formulas
+What a meaning does not say in full. `h`, `l`, `c` and `v` are high, low, close and volume, `c[n]`
+is the close n bars before; `sum`, `mean`, `max` and `min` are over the last n bars. `ema` weighs the
+newest value by 2 / (n + 1), `wilder` by 1 / n. A move under 1e-9 of the price is none.
+
+| name | formula |
+|---|---|
+| `true_range` | `(max(h, c[1]) - min(l, c[1])) / c`; `atr_n` is `wilder` of it over n |
+| `rsi_n` | `100 * wilder(rises) / (wilder(rises) + wilder(falls))`; `rsi_simple_n` has sums |
+| `plus_di_14` | `100 * wilder(u) / wilder(true range)`, where u is `h - h[1]` if that is positive \
+and more than `l[1] - l`, else 0; `minus_di_14` the other way |
+| `adx_14` | `100 * wilder(abs(plus - minus) / (plus + minus))` |
+| `macd` | `(ema(12) - ema(26)) / c`; the signal is `ema(9)` of the line |
+| `stochastic_k` | 3-bar mean of `100 * (c - min(l)) / (max(h) - min(l))` over 14 bars |
+| `bollinger_percent` | `(c - lower) / (upper - lower)`; the bands are `mean(c)` and 2 deviations, \
+divided by n |
+| `volatility_n` | standard deviation of `ln(c / c[1])`, divided by n - 1 |
+| `scaled_return_n` | `ln(c / c[n]) / (volatility_240 * sqrt(n))` |
+| `scaled_distance_n` | `(c / mean(c) - 1) / (volatility_240 * sqrt(n))` |
+| `scaled_vwap_distance_n` | the same with `sum(c * v) / sum(v)` for the mean |
+| `signed_volume_n` | `sum(v * sign(c - c[1])) / sum(v)` |
+| `efficiency_n` | `(c - c[n]) / sum(abs(c - c[1]))` |
+| `range_position_n` | `(c - min(l)) / (max(h) - min(l))` |
+| `close_z_20_nm` | `(c - mean(c)) / deviation(c)` of candles, divided by 19 |
 
 ## A feature of your own
 Write one decorated function in `signal_server/features/own.py`. It belongs to "pooled" then, is
