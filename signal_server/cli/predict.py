@@ -3,8 +3,8 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import click
 from signal_server.cli.arguments import ModelName, Moment, SymbolList
 from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session
+from signal_server.core.errors import ModelError, NoHistoryError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from signal_server.training.artifact import Manifest, Model
+
+SUFFIX = ".parquet"
+
+
+def _parquet_file(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
+    """Refuse a name that would say something else of the content."""
+    if path.suffix != SUFFIX:
+        raise click.BadParameter(f"'{path}' is written as Parquet; let its name end in {SUFFIX}")
+    return path
 
 
 @click.command(name="predict")
@@ -32,6 +42,7 @@ if TYPE_CHECKING:
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
+    callback=_parquet_file,
     help="The Parquet file to write; one that is there is replaced when all is written.",
 )
 @click.option(
@@ -53,23 +64,29 @@ def command(  # noqa: PLR0913 (one parameter an option)
 
     Columns: symbol, close_time, p_down, (p_flat,) p_up, direction, confidence, label,
     label_known_at, in_training. Rows come symbol by symbol, in time order. Bars without enough
-    history have no row. Where in_training is true the model has learned from that moment, so
-    that being right there proves nothing.
+    history have no row, and of the model's symbols those without bars in the period are left out.
+    Where in_training is true the model has learned from that moment, so that being right there
+    proves nothing.
     """
     from signal_server.cli.screen import make_console, progress_bars
-    from signal_server.training.scoring import ScoreRequest, iter_scores
+    from signal_server.training.scoring import ScoreRequest, iter_scores, with_bars
 
     settings = session.settings
     opened = _open(session, model or (settings.serving.profile, None), evaluated)
     store = open_store(settings, opened.manifest.bar_seconds)
     request = ScoreRequest(opened, symbols or opened.manifest.symbols, start, end)
+    scored = request if symbols else replace(request, symbols=with_bars(store, request))
     tally = Tally()
     with progress_bars() as report, _parquet(out, opened.manifest) as write:
-        for frame in iter_scores(store, request, report):
+        for frame in iter_scores(store, scored, report):
             write(frame)
             tally.add(frame)
+        _require_rows(tally, opened)
     console = make_console()
-    console.print(_table(opened.manifest, tally))
+    console.print(_table(opened.manifest, tally, request.symbols))
+    for symbol in request.symbols:
+        if symbol not in scored.symbols:
+            console.print(f"{symbol} has no bars in this period.")
     console.print(f"{tally.rows.total():,} rows are in {out}.")
 
 
@@ -98,23 +115,58 @@ def _open(session: Session, name: tuple[str, str | None], evaluated: bool) -> "M
     return (registry.load_evaluated if evaluated else registry.load)(*name)
 
 
+def _require_rows(tally: Tally, model: "Model") -> None:
+    from signal_server.features.catalogue import leaders_of, warmup_bars
+
+    if not tally.rows:
+        names = model.manifest.feature_names
+        beside = "".join(f", and of {leader}" for leader in leaders_of(names))
+        raise NoHistoryError(
+            f"no bar of this period can be scored: each needs {warmup_bars(names) + 1:,} bars of "
+            f"its symbol{beside}, itself included and few missing; "
+            "backfill them or choose a later start"
+        )
+
+
 @contextmanager
 def _parquet(out: Path, manifest: "Manifest") -> "Iterator[Callable[[pd.DataFrame], None]]":
-    """Yield a function that writes frames; the file appears when all are written."""
+    """Yield a function that writes frames; the file appears when all are written.
+
+    Raises `ModelError` when it cannot be written; a file that was there is then left as it was.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     schema = _schema(manifest)
+    with _naming(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        writer = pq.ParquetWriter(partial, schema, compression="zstd")
+
+    def write(frame: "pd.DataFrame") -> None:
+        with _naming(out):
+            writer.write_table(pa.Table.from_pandas(frame, preserve_index=False).cast(schema))
+
     try:
-        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-            yield lambda frame: writer.write_table(
-                pa.Table.from_pandas(frame, preserve_index=False).cast(schema)
-            )
-        partial.replace(out)
+        yield write
+        with _naming(out):
+            writer.close()
+            partial.replace(out)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            writer.close()
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(out: Path) -> Iterator[None]:
+    """Say of an error of the file system which file it is about."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ModelError(f"{out} cannot be written: {reason}") from error
 
 
 def _schema(manifest: "Manifest") -> "pa.Schema":
@@ -134,7 +186,7 @@ def _schema(manifest: "Manifest") -> "pa.Schema":
     return pa.schema(fields, {"model": manifest.id, "version": manifest.version})
 
 
-def _table(manifest: "Manifest", tally: Tally) -> "Table":
+def _table(manifest: "Manifest", tally: Tally, symbols: tuple[str, ...]) -> "Table":
     from rich.table import Table
 
     title = f"Predictions of {manifest.id} {manifest.version}"
@@ -144,7 +196,7 @@ def _table(manifest: "Manifest", tally: Tally) -> "Table":
     table.add_column("symbol")
     for name in ("rows", "unseen, outcome known", "of these right"):
         table.add_column(name, justify="right")
-    for symbol, rows in tally.rows.items():
-        known, right = tally.known[symbol], tally.right[symbol]
+    for symbol in symbols:
+        rows, known, right = tally.rows[symbol], tally.known[symbol], tally.right[symbol]
         table.add_row(symbol, f"{rows:,}", f"{known:,}", f"{right / known:.2%}" if known else "-")
     return table

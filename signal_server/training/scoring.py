@@ -43,10 +43,12 @@ def iter_scores(store: BarStore, request: ScoreRequest, report: Progress) -> Ite
     `direction`, `confidence` (that of the direction), `label` and `label_known_at` (None and NaT
     while unknown, or with too many bars missing in the horizon), and `in_training`: the model has
     learned from that moment. A bar without enough history has no row, as the server would refuse
-    it. Holds about 50,000 bars at a time. Raises `NoHistoryError` naming a symbol without bars.
+    it. Holds about 50,000 bars at a time. Raises `NoHistoryError` naming a symbol without bars in
+    the period, or when the period is none.
     """
     request.model.check_schema()
     request.model.check_bar_seconds(store.bar_seconds)
+    _require_order(request)
     periods = [(symbol, *_period(store, symbol, request)) for symbol in request.symbols]
     for symbol, start, end in periods:
         report(symbol, 0.0)
@@ -57,6 +59,26 @@ def iter_scores(store: BarStore, request: ScoreRequest, report: Progress) -> Ite
             report(symbol, (until - start) / (end - start))
 
 
+def with_bars(store: BarStore, request: ScoreRequest) -> tuple[str, ...]:
+    """Return those symbols of the request that have bars in its period.
+
+    Raises the first one's `NoHistoryError` when none has.
+    """
+    _require_order(request)
+    found: list[str] = []
+    problems: list[NoHistoryError] = []
+    for symbol in request.symbols:
+        try:
+            _period(store, symbol, request)
+        except NoHistoryError as error:
+            problems.append(error)
+        else:
+            found.append(symbol)
+    if not found and problems:
+        raise problems[0]
+    return tuple(found)
+
+
 def learned_period(manifest: Manifest) -> tuple[datetime, datetime]:
     """Return the first close that a model learned from, and the first after all it learned from.
 
@@ -65,6 +87,15 @@ def learned_period(manifest: Manifest) -> tuple[datetime, datetime]:
     windows, served = manifest.windows, manifest.served_window
     start = min(windows.train.start, served.start)
     return start, max(windows.test.start, served.last_known_at)
+
+
+def _require_order(request: ScoreRequest) -> None:
+    start, end = request.start, request.end
+    if start and end and start >= end:
+        raise NoHistoryError(
+            f"--start {start:%Y-%m-%d %H:%M} is not before --end {end:%Y-%m-%d %H:%M}; "
+            "no bar closes between them"
+        )
 
 
 def _period(store: BarStore, symbol: str, request: ScoreRequest) -> tuple[datetime, datetime]:

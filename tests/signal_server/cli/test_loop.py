@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from signal_server.cli.main import run
+from signal_server.market.store import BarStore
 from signal_server.training.registry import ModelRegistry
 from tests.signal_server.cli.conftest import PROJECT
 from tests.signal_server.cli.vendor import KEY, polygon
@@ -164,6 +165,32 @@ def test_stored_bars_are_scored_into_a_file(
     assert frame["label"].isna().sum() < 20
     assert f"{len(frame):,} rows are in" in capsys.readouterr().out.replace("\n", " ")
     assert [path.name for path in installation.folder.glob(".scores*")] == []
+
+
+def test_what_cannot_be_scored_is_a_sentence_and_leaves_the_file(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = installation.folder / "kept.parquet"
+    out.write_bytes(b"kept")
+    first = BarStore(installation.folder / "data" / "bars", 1).first_close(SYMBOLS[0])
+    assert first is not None
+    early = (first + timedelta(seconds=5)).isoformat()
+    for arguments, said in (
+        (("--end", early), "no bar of this period can be scored"),
+        (("--start", early, "--end", first.isoformat()), "is not before --end"),
+        (("--start", "2199-01-01"), "are stored in this period"),
+    ):
+        run = ("predict", "--model", "quick", *arguments, "--out", str(out))
+        assert installation.run(*run) == 1
+        assert said in capsys.readouterr().err
+    folder = installation.folder / "folder.parquet" / "x"
+    folder.mkdir(parents=True)
+    for name, code in (("scores.csv", 2), ("folder.parquet", 2), ("kept.parquet/x.parquet", 1)):
+        path = str(installation.folder / name)
+        assert installation.run("predict", "--model", "quick", "--out", path) == code
+        assert name in capsys.readouterr().err.replace("\n", "")
+    assert out.read_bytes() == b"kept"
+    assert not list(installation.folder.glob(".*.partial"))
 
 
 def test_a_model_is_promoted_compared_and_rolled_back(

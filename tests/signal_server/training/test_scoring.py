@@ -173,3 +173,21 @@ def test_models_with_nothing_unseen_are_not_compared(model, store, monkeypatch):
     monkeypatch.setattr(duels, "learned_period", lambda _manifest: (last, last))
     with pytest.raises(NoHistoryError, match="that both could predict"):
         fight(store, (model, model), _silent)
+
+
+def test_a_period_that_ends_before_it_starts_is_said_to(store, model):
+    last = store.last_close("BTC-USD")
+    request = ScoreRequest(model, ("BTC-USD",), last, last - timedelta(hours=1))
+    with pytest.raises(NoHistoryError, match="is not before --end"):
+        list(iter_scores(store, request, _silent))
+
+
+def test_symbols_without_bars_in_the_period_are_left_out(tmp_path, model, make_bars):
+    part = BarStore(tmp_path / "bars", 60)
+    part.write("BTC-USD", make_bars(momentum=0.5, count=COUNT))
+    part.write("ETH-USD", make_bars(momentum=0.5, count=2000, seed=2))
+    later = part.last_close("ETH-USD") + timedelta(minutes=1)
+    request = ScoreRequest(model, ("BTC-USD", "ETH-USD", "SUI-USD"), later)
+    assert scoring.with_bars(part, request) == ("BTC-USD",)
+    with pytest.raises(NoHistoryError, match="no bars of ETH-USD"):
+        scoring.with_bars(part, ScoreRequest(model, ("ETH-USD", "SUI-USD"), later))
