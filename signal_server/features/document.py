@@ -47,8 +47,8 @@ its first row, bars of one minute, and {leaders} among the symbols.
 
 ## Formulas
 What a meaning does not say in full. `h`, `l`, `c` and `v` are high, low, close and volume, `c[n]`
-is the close n bars before; `sum`, `mean`, `max` and `min` are over the last n bars. `ema` weighs the
-newest value by 2 / (n + 1), `wilder` by 1 / n. A move under 1e-9 of the price is none.
+is the close n bars before; `sum`, `mean`, `max` and `min` are over the last n bars. `ema` weighs
+the newest value by 2 / (n + 1), `wilder` by 1 / n. A move under 1e-9 of the price is none.
 
 | name | formula |
 |---|---|
