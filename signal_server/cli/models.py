@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 Name = tuple[str, str | None]
 
 
+def _reason(_context: click.Context, _option: click.Parameter, why: str) -> str:
+    if not why.strip():
+        raise click.BadParameter("it is empty; say why, for those who read the history")
+    return why
+
+
+_why = click.option("--why", required=True, callback=_reason, help="The reason, for the history.")
+
+
 @click.group(name="models", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifests as a JSON array.")
 @click.pass_context
@@ -100,23 +109,28 @@ def compare(session: Session, first: Name, second: Name) -> None:
 
 @command.command()
 @click.argument("model", type=ModelName())
-@click.option("--why", required=True, help="The reason, for the history.")
+@_why
 @click.option("--challenger", is_flag=True, help="Score it in shadow beside the champion instead.")
+@click.option("--despite-gates", is_flag=True, help="Put it in use though it failed a gate.")
 @pass_session
-def promote(session: Session, model: Name, why: str, challenger: bool) -> None:
+def promote(session: Session, model: Name, why: str, challenger: bool, despite_gates: bool) -> None:
     """Put PROFILE@VERSION in use; a running server takes it up within seconds.
 
-    A version that failed a gate can be promoted, too: the reason given is kept.
+    A version that failed a gate is refused, unless with --despite-gates. The reason is kept.
     """
     registry = _registry(session)
     name, version = _with_version(model)
-    act = registry.challenge if challenger else registry.promote
-    _say(act(name, version, by=user_name(), why=why), name)
+    by = user_name()
+    if challenger:
+        event = registry.challenge(name, version, by=by, why=why)
+    else:
+        event = registry.promote(name, version, by=by, why=why, despite_gates=despite_gates)
+    _say(event, name)
 
 
 @command.command()
 @click.argument("profile")
-@click.option("--why", required=True, help="The reason, for the history.")
+@_why
 @pass_session
 def rollback(session: Session, profile: str, why: str) -> None:
     """Return to the version that PROFILE used before."""
@@ -125,7 +139,7 @@ def rollback(session: Session, profile: str, why: str) -> None:
 
 @command.command()
 @click.argument("model", type=ModelName())
-@click.option("--why", required=True, help="The reason, for the history.")
+@_why
 @pass_session
 def withdraw(session: Session, model: Name, why: str) -> None:
     """Let the challenger PROFILE@VERSION predict no more."""

@@ -44,7 +44,7 @@ def model_table(manifest: Manifest, aliases: Aliases, audit: str) -> Table:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_row("part", part_of(manifest.version, aliases))
-    for reason in _reasons(manifest.version, aliases):
+    for reason in aliases.shortcomings(manifest.version):
         table.add_row("gate", reason)
     table.add_row("audit", audit)
     for what, value in _facts(manifest):
@@ -118,11 +118,6 @@ def _results(entry: Entry) -> tuple[str, ...]:
         f"{right} of {0 if confident is None else confident.trades:,}",
         found.verdict.value,
     )
-
-
-def _reasons(version: str, aliases: Aliases) -> tuple[str, ...]:
-    about = (event for event in aliases.history if event.version == version)
-    return next((event.reasons for event in about if event.reasons), ())
 
 
 def _facts(manifest: Manifest) -> Iterator[tuple[str, str]]:

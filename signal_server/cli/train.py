@@ -38,10 +38,14 @@ def command(
     from signal_server.cli.registration import admit
     from signal_server.cli.screen import make_console, progress_bars
     from signal_server.cli.training_parts import bars_for, counted, spec_of, specs_of_models
+    from signal_server.training.registry import ModelRegistry
     from signal_server.training.train import train
 
     common = spec_of(session, profile, symbols)
     bars = bars_for(session, common, (start, end))
+    registry = ModelRegistry(session.settings.models_dir)
+    for spec in specs_of_models(common):
+        registry.require_room(spec.profile_name)
     common = counted(session, common, "train")
     console = make_console()
     for spec in specs_of_models(common):

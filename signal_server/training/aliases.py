@@ -91,6 +91,11 @@ class Aliases:
         refused = (one for one in self.history if one.action is Action.REFUSED)
         return next((one.reasons for one in refused if one.version == version), ())
 
+    def shortcomings(self, version: str) -> tuple[str, ...]:
+        """Return which gates `version` failed when it was registered, whatever became of it."""
+        about = (event for event in self.history if event.version == version)
+        return next((event.reasons for event in about if event.reasons), ())
+
 
 _ALIASES = TypeAdapter(Aliases)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from signal_server.core.config import ProfileConfig, TrainingConfig
 from signal_server.core.domain import Direction
@@ -59,7 +59,12 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest(ModelCard):
-    """A registered model's card, with its version (sorts by time) and when it was registered."""
+    """A registered model's card, with its version (sorts by time) and when it was registered.
+
+    A key that this program does not know is refused: what it means for the model is not known.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     version: str
     created_at: datetime
@@ -188,8 +193,18 @@ def _require_shape(booster: xgb.Booster, manifest: Manifest, calibration: Calibr
             f"the booster takes {booster.num_features()} features, its manifest names {names}; "
             "train the model again"
         )
+    if _outputs(booster, manifest) != classes:
+        raise ModelError(f"the booster does not predict {classes} classes; train the model again")
     if calibration.class_count != classes or not _is_finite(calibration):
         raise ModelError(f"the calibration is not one of {classes} classes; train the model again")
+
+
+def _outputs(booster: xgb.Booster, manifest: Manifest) -> int:
+    row = np.full((1, len(manifest.feature_names)), np.nan, dtype=np.float32)
+    try:
+        return logits(booster, row, len(manifest.classes)).shape[1]
+    except (ValueError, TypeError, xgb.core.XGBoostError):
+        return 0
 
 
 def _is_finite(calibration: Calibration) -> bool:

@@ -1,5 +1,6 @@
 """A folder of files that appears whole, never changes, and proves both by its checksums."""
 
+import errno
 import hashlib
 import shutil
 import tempfile
@@ -9,18 +10,27 @@ from pathlib import Path
 from signal_server.core.errors import ModelError
 
 CHECKSUMS = "SHA256SUMS"
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+
+
+class FolderTakenError(ModelError):
+    """The folder to write is there already, and folders never change."""
 
 
 def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write `contents` (file name → bytes) and their checksums, whole or not at all.
 
-    Raises `ModelError` when the folder exists already or cannot be written.
+    Raises `FolderTakenError` when the folder exists already, `ModelError` when it cannot be
+    written.
     """
+    taken = FolderTakenError(f"{folder} exists already; versions never change, so train again")
     if folder.exists():
-        raise ModelError(f"{folder} exists already; versions never change, so train again")
+        raise taken
     try:
         _write(folder, contents)
     except OSError as error:
+        if error.errno in _TAKEN:
+            raise taken from error
         raise ModelError(f"{folder} cannot be written: {error.strerror}") from error
 
 

@@ -9,7 +9,9 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from signal_server.core.clock import Clock, utc_now
 from signal_server.core.errors import ModelError
@@ -24,7 +26,7 @@ from signal_server.training.artifact import (
     manifest_from_json,
     manifest_to_json,
 )
-from signal_server.training.folder import read_folder, write_folder
+from signal_server.training.folder import FolderTakenError, read_folder, write_folder
 from signal_server.training.reference import Reference, reference_from_json, reference_to_json
 
 MANIFEST, BOOSTER, CALIBRATION = "manifest.json", "booster.ubj", "calibration.json"
@@ -72,21 +74,34 @@ class ModelRegistry:
         first of a profile becomes its champion whatever the wish, or nothing could be served.
         The folder appears whole or not at all. Raises `ModelError` when it cannot be written.
         """
-        manifest = self._stamp(trained)
-        folder = self._folder(manifest.id, manifest.version)
-        write_folder(folder, _contents(trained, manifest))
-        self._tell(
-            manifest.id,
-            lambda aliases: Event(
+        manifest = self._store(trained)
+
+        def admitted(aliases: Aliases) -> Event:
+            return Event(
                 at=manifest.created_at,
                 action=_admission(aliases, wish, reasons),
                 version=manifest.version,
                 by=by,
                 why="first of its profile" if aliases.champion is None else "trained",
                 reasons=reasons,
-            ),
-        )
+            )
+
+        try:
+            self._tell(manifest.id, admitted)
+        except ModelError as error:
+            made = f"{manifest.id}@{manifest.version}"
+            raise ModelError(f"{made} is stored, but no part was given to it: {error}") from error
         return manifest
+
+    def require_room(self, name: str) -> None:
+        """Raise `ModelError` if a model of profile `name` could not be registered now."""
+        folder = self._root / _checked(name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                read_aliases(folder)
+        except OSError as error:
+            raise ModelError(f"{folder} cannot be written: {error.strerror}") from error
 
     def load(self, name: str, version: str | None = None) -> Model:
         """Open a version of profile `name`, its champion unless `version` is given.
@@ -136,9 +151,21 @@ class ModelRegistry:
         """Return the versions that are scored beside the champion and never published."""
         return self.aliases(name).challengers
 
-    def promote(self, name: str, version: str, *, by: str, why: str) -> Event:
-        """Make `version` the champion; raise `ModelError` when it is no whole model."""
+    def promote(
+        self, name: str, version: str, *, by: str, why: str, despite_gates: bool = False
+    ) -> Event:
+        """Make `version` the champion.
+
+        Raises `ModelError` when it is no whole model, or one that failed a gate, unless
+        `despite_gates`.
+        """
         self.load(name, version)
+        reasons = () if despite_gates else self.aliases(name).shortcomings(version)
+        if reasons:
+            raise ModelError(
+                f"{name}@{version} failed a gate ({'; '.join(reasons)}); "
+                "promote it all the same with --despite-gates"
+            )
         return self._act(name, Action.PROMOTED, version, (by, why))
 
     def challenge(self, name: str, version: str, *, by: str, why: str) -> Event:
@@ -159,6 +186,7 @@ class ModelRegistry:
 
         Raises `ModelError` when there is none.
         """
+        self.champion(name)
         for version in self.aliases(name).earlier_champions:
             try:
                 self.load(name, version)
@@ -228,18 +256,32 @@ class ModelRegistry:
         except OSError as error:
             raise ModelError(f"{self._root} cannot be written: {error.strerror}") from error
 
-    def _stamp(self, trained: TrainedModel) -> Manifest:
+    def _store(self, trained: TrainedModel) -> Manifest:
+        """Write a new version; one that is made twice in a second is the next second's, too."""
         now = self._clock()
-        digest = hashlib.sha256(trained.booster + calibration_to_json(trained.calibration))
-        digest.update(trained.card.data_fingerprint.encode())
-        card = {field.name: getattr(trained.card, field.name) for field in fields(ModelCard)}
-        version = f"{now:%Y%m%dT%H%M%S}Z-{digest.hexdigest()[:8]}"
-        return Manifest(**card, version=version, created_at=now)
+        while True:
+            manifest = _stamped(trained, now)
+            try:
+                write_folder(
+                    self._folder(manifest.id, manifest.version), _contents(trained, manifest)
+                )
+            except FolderTakenError:
+                now += timedelta(seconds=1)
+            else:
+                return manifest
 
 
 def name_of_own(profile: str, symbol: str) -> str:
     """Return the name under which a symbol's own model of a profile is kept."""
     return f"{profile}.{symbol}"
+
+
+def _stamped(trained: TrainedModel, now: datetime) -> Manifest:
+    digest = hashlib.sha256(trained.booster + calibration_to_json(trained.calibration))
+    digest.update(trained.card.data_fingerprint.encode())
+    card = {field.name: getattr(trained.card, field.name) for field in fields(ModelCard)}
+    version = f"{now:%Y%m%dT%H%M%S}Z-{digest.hexdigest()[:8]}"
+    return Manifest(**card, version=version, created_at=now)
 
 
 def _admission(aliases: Aliases, wish: Action, reasons: tuple[str, ...]) -> Action:
@@ -266,6 +308,9 @@ def _checked(name: str) -> str:
 
 def _read_manifest(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     """Return the manifest of `folder` and its verified files."""
+    if not folder.is_dir():
+        name, version = folder.parent.name, folder.name
+        raise ModelError(f"there is no {name}@{version}; `signal-server models` lists all")
     contents = read_folder(folder, _REQUIRED, (EVALUATED,))
     try:
         manifest = manifest_from_json(contents[MANIFEST])

@@ -209,7 +209,11 @@ def test_a_model_is_promoted_compared_and_rolled_back(
     )
     second = next(one for one in versions if one != first)
     for model in (f"quick@{second}", f"quick@{first}", f"quick@{second}"):
-        assert installation.run("models", "promote", model, "--why", "a test") == 0
+        run = ("models", "promote", model, "--why", "a test", "--despite-gates")
+        assert installation.run(*run) == 0
+    assert installation.run("models", "promote", f"quick@{second}", "--why", " ") == 2
+    assert installation.run("models", "promote", "quick@nope", "--why", "a test") == 1
+    assert "there is no quick@nope" in capsys.readouterr().err
     assert installation.run("models", "compare", f"quick@{first}", f"quick@{second}") == 0
     assert "gain of the second" in capsys.readouterr().out
     assert installation.run("models", "rollback", "quick", "--why", "a test") == 0
@@ -227,7 +231,8 @@ def test_promotions_and_challengers_reach_the_running_server(
     after = next(one.version for one in registry.list() if one.version != before)
     with installation.serving():
         wait_until(lambda: installation.has_rows("ml_predictions", before))
-        assert installation.run("models", "promote", f"quick@{after}", "--why", "a test") == 0
+        run = ("models", "promote", f"quick@{after}", "--why", "a test", "--despite-gates")
+        assert installation.run(*run) == 0
         wait_until(lambda: installation.has_rows("ml_predictions", after))
         registry.challenge("quick", before, by="ada", why="a test")
         wait_until(lambda: installation.has_rows("shadow_predictions", before))

@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost as xgb
 
 from signal_server.core.errors import ModelError, SchemaMismatchError
 from signal_server.features.catalogue import compute_features
 from signal_server.training.aliases import Action
 from signal_server.training.artifact import Model, TrainedModel
+from signal_server.training.folder import FolderTakenError, write_folder
 from signal_server.training.registry import ModelRegistry
 from signal_server.training.train import train
 
@@ -259,11 +261,78 @@ def test_an_empty_registry_lists_nothing_and_says_how_to_train(registry):
         registry.load("planted")
 
 
-def test_a_registered_folder_is_never_written_again(tmp_path, trained):
+def test_a_registered_folder_is_never_written_again(registry, trained, tmp_path):
+    folder = tmp_path / "models" / "planted" / registry.register(trained).version
+    before = (folder / "manifest.json").read_bytes()
+    with pytest.raises(FolderTakenError, match="exists already"):
+        write_folder(folder, {"manifest.json": b"{}"})
+    assert (folder / "manifest.json").read_bytes() == before
+
+
+def test_the_same_model_made_twice_in_a_second_is_two_versions(tmp_path, trained):
     registry = ModelRegistry(tmp_path, lambda: NOON)
+    first, second = registry.register(trained), registry.register(trained)
+    assert second.created_at == NOON + timedelta(seconds=1)
+    assert registry.list() == (first, second)
+
+
+def test_a_version_that_is_not_there_is_named(registry, trained):
     registry.register(trained)
-    with pytest.raises(ModelError, match="exists already"):
+    with pytest.raises(ModelError, match="there is no planted@v7"):
+        registry.load("planted", "v7")
+    with pytest.raises(ModelError, match="no model of profile other"):
+        registry.rollback("other", by="me", why="hope")
+
+
+def test_a_version_that_failed_a_gate_is_promoted_only_on_purpose(registry, trained):
+    first = registry.register(trained)
+    second = registry.register(trained, reasons=("too few trades",))
+    with pytest.raises(ModelError, match="too few trades"):
+        registry.promote("planted", second.version, by="me", why="hope")
+    assert registry.champion("planted") == first.version
+    registry.promote("planted", second.version, by="me", why="hope", despite_gates=True)
+    assert registry.champion("planted") == second.version
+
+
+def test_a_model_whose_part_cannot_be_written_is_kept_and_named(registry, trained, tmp_path):
+    first = registry.register(trained)
+    (tmp_path / "models" / "planted" / "aliases.json").write_text("{")
+    with pytest.raises(ModelError, match=r"no part was given to it: .*aliases\.json"):
         registry.register(trained)
+    assert len(registry.list()) == 2
+    assert registry.list()[0] == first
+
+
+def test_that_a_model_could_not_be_registered_is_known_before(registry, trained, tmp_path):
+    registry.require_room("planted")
+    assert registry.list() == ()
+    (tmp_path / "models" / "file").write_text("")
+    with pytest.raises(ModelError, match="cannot be written"):
+        registry.require_room("file")
+    registry.register(trained)
+    (tmp_path / "models" / "planted" / "aliases.json").write_text("{")
+    with pytest.raises(ModelError, match=r"aliases\.json"):
+        registry.require_room("planted")
+
+
+def test_a_manifest_of_a_later_program_is_refused_by_its_unknown_key(registry, trained, tmp_path):
+    folder = tmp_path / "models" / "planted" / registry.register(trained).version
+    _edit_manifest(folder, turned_upside_down=True)
+    with pytest.raises(ModelError, match="turned_upside_down"):
+        registry.load("planted")
+
+
+def test_a_booster_of_other_classes_is_refused(registry, trained, tmp_path):
+    manifest = registry.register(trained)
+    folder = tmp_path / "models" / "planted" / manifest.version
+    rows = np.zeros((30, len(manifest.feature_names)))
+    three = xgb.train(
+        {"objective": "multi:softprob", "num_class": 3}, xgb.DMatrix(rows, np.arange(30) % 3), 1
+    )
+    (folder / "booster.ubj").write_bytes(three.save_raw("ubj"))
+    _reseal(folder)
+    with pytest.raises(ModelError, match="does not predict 2 classes"):
+        registry.load("planted")
 
 
 def test_nothing_half_written_is_left_when_the_disk_fails(registry, trained, tmp_path, monkeypatch):
