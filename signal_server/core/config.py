@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    BeforeValidator,
     Field,
     JsonValue,
     SecretStr,
@@ -80,6 +81,11 @@ class JournalConfig(Section):
     keep_days: Positive = 30
 
 
+def _number_in_text(given: object) -> object:
+    """Read a number of the environment, where all is text: choices of numbers take none."""
+    return int(given) if isinstance(given, str) and given.isdecimal() else given
+
+
 class Settings(BaseSettings):
     """Everything in `conf/signal_server.yml`, plus the secrets of the environment."""
 
@@ -91,7 +97,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path
-    bar_seconds: Literal[1, 60]
+    bar_seconds: Annotated[Literal[1, 60], BeforeValidator(_number_in_text)]
     symbols_file: Path = DEFAULT_SYMBOLS
     symbols: Annotated[list[str], NoDecode, Field(min_length=1)]
     polygon: PolygonConfig

@@ -169,7 +169,9 @@ def feature_matrix(features: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np
     infinite = np.isinf(matrix).any(axis=0)
     if infinite.any():
         name = names[int(np.argmax(infinite))]
-        raise ModelError(f"feature {name} is infinite; check the bars it was computed from")
+        raise ModelError(
+            f"feature {name} is infinite; check its definition and the bars it was computed from"
+        )
     return matrix
 
 

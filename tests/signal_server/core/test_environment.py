@@ -1,7 +1,11 @@
+import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from signal_server.core.config import load_settings
 from signal_server.core.errors import ConfigError
@@ -17,6 +21,32 @@ def test_every_documented_kind_of_name_is_taken(monkeypatch: pytest.MonkeyPatch)
     assert settings.data_dir == Path("/tmp/elsewhere")  # noqa: S108
     assert settings.serving.port == 0
     assert "hush" not in repr(settings)
+
+
+def _leaves(content: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        name = prefix + key.upper()
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, name + "__")
+        elif value is not None:
+            yield name, value
+
+
+def test_every_setting_of_the_file_can_be_set_by_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content, from_file = yaml.safe_load(CONFIG.read_text()), load_settings(CONFIG)
+    del content["profiles"]
+    for name, value in _leaves(content, "SIGNAL_SERVER_"):
+        monkeypatch.setenv(name, value if isinstance(value, str) else json.dumps(value))
+    assert load_settings(CONFIG) == from_file
+
+
+@pytest.mark.parametrize("length", ["61", "-1", "sixty", "1.5", ""])
+def test_a_bar_of_another_length_is_refused(monkeypatch: pytest.MonkeyPatch, length: str) -> None:
+    monkeypatch.setenv("SIGNAL_SERVER_BAR_SECONDS", length)
+    with pytest.raises(ConfigError, match="bar_seconds"):
+        load_settings(CONFIG)
 
 
 def test_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
