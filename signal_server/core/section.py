@@ -11,4 +11,4 @@ Positive = Annotated[int, Field(gt=0)]
 class Section(BaseModel):
     """A part of the settings: frozen, and unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from signal_server.core.section import Positive, Section, Share
 
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 _ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:\d+")
 
 
@@ -51,7 +52,7 @@ class TrainingConfig(Section):
     results are worth.
     """
 
-    seed: int
+    seed: Seed
     validation_share: Share
     calibration_share: Share
     test_share: Share

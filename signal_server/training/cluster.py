@@ -12,7 +12,8 @@ import dask
 import dask.array as da
 import numpy as np
 import xgboost as xgb
-from distributed import Client, LocalCluster
+from distributed import Client, KilledWorker, LocalCluster
+from distributed.client import FutureCancelledError
 from numpy.typing import NDArray
 from xgboost import dask as xgb_dask
 
@@ -36,9 +37,9 @@ def boost_on_cluster(
     The rows are dealt out to the workers, and each adds up the gradients of its own. As many
     workers give the same bytes again, unless the cluster moves rows between them; one process
     rounds its sums otherwise, and its booster is as good but not the same to the bit. Raises
-    `ModelError` when the cluster cannot be reached or has no worker.
+    `ModelError` when the cluster cannot be reached, has no worker or loses one.
     """
-    with _client(training) as client:
+    with _losses_told(training), _client(training) as client:
         chosen = parameters(dataset, len(parts[0].rows), training)
         del chosen["nthread"]
         fit_on = _matrix(client, dataset, parts[0], training)
@@ -53,6 +54,18 @@ def boost_on_cluster(
             verbose_eval=False,
         )
         return trained["booster"]
+
+
+@contextmanager
+def _losses_told(training: TrainingConfig) -> Iterator[None]:
+    """Say that the cluster broke: the rows of a worker that is lost are gone with it."""
+    try:
+        yield
+    except (FutureCancelledError, KilledWorker, OSError, TimeoutError) as error:
+        raise ModelError(
+            f"the Dask cluster ({training.scheduler}) lost a worker or its scheduler while it "
+            "trained; see that all run, and train again"
+        ) from error
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """Two worker processes train as good a booster as one process."""
 
+import os
+import signal
 import socket
 from dataclasses import replace
+from threading import Timer
 
 import dask
 import numpy as np
@@ -82,6 +85,26 @@ def test_a_scheduler_that_does_not_answer_is_a_sentence(make_dataset, make_train
     training = make_training(scheduler=f"tcp://127.0.0.1:{port}")
     with pytest.raises(ModelError, match="no Dask scheduler answers at tcp://"):
         _fit(make_dataset(), training)
+
+
+def test_a_worker_that_is_lost_is_a_sentence(make_dataset, make_training, monkeypatch):
+    with LocalCluster(
+        n_workers=WORKERS, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    ) as started:
+        prepare = cluster.parameters
+
+        def kill_and_prepare(*arguments):
+            # Named once the rows are about to be dealt out, and dead when they have been.
+            victim = next(iter(started.workers.values()))
+            Timer(0.3, os.kill, (victim.pid, signal.SIGKILL)).start()
+            return prepare(*arguments)
+
+        monkeypatch.setattr(cluster, "parameters", kill_and_prepare)
+        training = make_training(
+            scheduler=started.scheduler_address, max_rounds=5_000, early_stopping_rounds=5_000
+        )
+        with pytest.raises(ModelError, match="lost a worker"):
+            _fit(make_dataset(momentum=0.5), training)
 
 
 def test_a_scheduler_without_workers_is_a_sentence(make_dataset, make_training):
