@@ -34,27 +34,37 @@ def open_champion(registry: ModelRegistry, settings: Settings) -> ServedModel:
 def open_version(registry: ModelRegistry, settings: Settings, version: str) -> ServedModel:
     """Open a version of the served profile; raise `ModelError` naming why it cannot be served.
 
-    Without `training.pooled` that is the present champion of each symbol.
+    Without `training.pooled` it stands for versions of several symbols, which `posts` tells.
     """
+    profile = settings.serving.profile
 
-    def open_one(name: str, symbols: Sequence[str]) -> Model:
-        of_all = is_pooled(settings, settings.serving.profile)
-        model = registry.load(name, version if of_all else None)
+    def open_one(name: str, one: str, symbols: Sequence[str]) -> ServedModel:
+        model = registry.load(name, one)
         check_servable(model, settings, symbols)
-        return model
+        return served_model(model)
 
-    return _opened(registry, settings, open_one)
+    if is_pooled(settings, profile):
+        return open_one(profile, version, settings.symbols)
+    for versions in _sets(registry, settings, profile):
+        if version_of(versions) == version:
+            own = {
+                symbol: open_one(name_of_own(profile, symbol), one, (symbol,))
+                for symbol, one in versions.items()
+            }
+            return one_each(profile, own)
+    raise ModelError(f"the models of {profile} have changed meanwhile")
 
 
 def posts(registry: ModelRegistry, settings: Settings) -> Posts:
     """Return the champion and the challengers of the served profile.
 
-    Models of one symbol have no challengers in shadow.
+    Without `training.pooled` each stands for a set with at most one model a symbol: the champions,
+    then each symbol's first challenger, then each second one, and so on.
     """
     profile = settings.serving.profile
     if not is_pooled(settings, profile):
-        names = own_names(registry, settings, profile)
-        return Posts(version_of({symbol: registry.champion(names[symbol]) for symbol in names}))
+        champion, *challengers = map(version_of, _sets(registry, settings, profile))
+        return Posts(champion, tuple(challengers))
     aliases = registry.aliases(profile)
     if aliases.champion is None:
         raise ModelError(f"{profile} has no champion; promote a version")
@@ -115,6 +125,20 @@ def served_model(model: Model) -> ServedModel:
         classes=manifest.classes,
         predict=model.predict_rows,
     )
+
+
+def _sets(registry: ModelRegistry, settings: Settings, profile: str) -> list[dict[str, str]]:
+    """Return versions by symbol: all champions, then the challengers that have the same place."""
+    names = own_names(registry, settings, profile)
+    champions = {symbol: registry.champion(name) for symbol, name in names.items()}
+    waiting = {symbol: registry.challengers(name) for symbol, name in names.items()}
+    return [
+        champions,
+        *(
+            {symbol: found[place] for symbol, found in waiting.items() if place < len(found)}
+            for place in range(max(map(len, waiting.values())))
+        ),
+    ]
 
 
 def _opened(

@@ -27,6 +27,7 @@ class RefusalReason(StrEnum):
     """Why a bar leads to no signal."""
 
     NOT_FOLLOWED = "symbol is not followed"
+    NO_MODEL = "no model predicts the symbol"
     OLD_BAR = "bar is not newer than the last"
     LATE_BAR = "bar arrived too late"
     FUTURE_BAR = "bar closes in the future"
@@ -141,6 +142,8 @@ class Predictor:
 
     def _refuse_bar(self, live: LiveBar) -> Refusal | None:
         bar = live.bar
+        if not self.model.predicts(bar.symbol):
+            return self._refuse(live, RefusalReason.NO_MODEL, bar.symbol)
         age_s = (self._clock() - bar.close_time).total_seconds()
         if self._last[bar.symbol] != bar.close_time:
             return self._refuse(live, RefusalReason.OLD_BAR, f"closed {bar.close_time.isoformat()}")

@@ -21,7 +21,7 @@ class ServedModel:
 
     `predict` turns the features `names`, float32 (rows, names), NaN where undefined, into
     calibrated probabilities (rows, classes). `label` is what it predicts. With `own` each of its
-    symbols has a model to itself, and this one only stands for them all.
+    symbols has a model to itself, and this one only stands for them all: it predicts no others.
     """
 
     id: str
@@ -44,6 +44,10 @@ class ServedModel:
     def identities(self) -> tuple[Version, ...]:
         """The ids and versions that its signals carry."""
         return tuple(one.identity for one in self.own.values()) or (self.identity,)
+
+    def predicts(self, symbol: str) -> bool:
+        """Tell whether there is a model for the symbol."""
+        return not self.own or symbol in self.own
 
     def of(self, symbol: str) -> "ServedModel":
         """Return the model that predicts the symbol."""

@@ -397,10 +397,19 @@ def test_a_server_with_a_model_a_symbol_publishes_what_each_says_of_its_own(
     assert own.run("serve") == 1
     assert "has no model of its own in profile quick" in capsys.readouterr().err
     assert own.run("train") == 0
+    assert own.run("train") == 0
     names = {f"quick.{symbol}" for symbol in SYMBOLS}
+    registry = ModelRegistry(installation.folder / "data" / "models")
+    challenging = f"quick.{SYMBOLS[1]}"
+    used = registry.champion(challenging)
+    other = next(one for one in registry.list() if one.id == challenging and one.version != used)
+    registry.challenge(challenging, other.version, by="ada", why="a test")
     said = "SELECT DISTINCT model_id, symbol FROM ml_predictions WHERE model_id LIKE 'quick.%'"
     with own.serving():
         wait_until(lambda: {name for name, _ in own.query(said)} == names)
+        wait_until(lambda: own.has_rows("shadow_predictions", other.version))
+    in_shadow = "SELECT DISTINCT symbol FROM shadow_predictions WHERE model_version = "
+    assert own.query(f"{in_shadow}'{other.version}'") == [(SYMBOLS[1],)]
     assert all(name == f"quick.{symbol}" for name, symbol in own.query(said))
     capsys.readouterr()
     assert own.run("drift", "--json") == 0

@@ -11,6 +11,7 @@ from signal_server.cli.serving_parts import chance_of, watched
 from signal_server.core.config import Settings, load_settings
 from signal_server.core.domain import Direction
 from signal_server.core.errors import ModelError
+from signal_server.training.aliases import Action
 from signal_server.training.artifact import TrainedModel
 from signal_server.training.registry import ModelRegistry
 from signal_server.training.train import TrainingSpec, train
@@ -69,6 +70,23 @@ def test_all_are_opened_and_a_promotion_of_one_is_another_version(settings, own,
     assert now != served.version
     opened = open_version(registry, settings, now)
     assert (opened.version, opened.of("ETH-USD").version) == (now, newer)
+
+
+def test_challengers_of_symbols_are_opened_in_sets_by_their_place(settings, own, registry) -> None:
+    for one in own.values():
+        registry.register(one)
+    assert posts(registry, settings).challengers == ()
+    first, second = (
+        registry.register(_again(own["ETH-USD"]), wish=Action.CHALLENGED).version for _ in range(2)
+    )
+    other = registry.register(_again(own["BTC-USD"]), wish=Action.CHALLENGED).version
+    sets = [
+        {symbol: one.version for symbol, one in open_version(registry, settings, name).own.items()}
+        for name in posts(registry, settings).challengers
+    ]
+    assert sets == [{"BTC-USD": other, "ETH-USD": first}, {"ETH-USD": second}]
+    with pytest.raises(ModelError, match="have changed meanwhile"):
+        open_version(registry, settings, "2-models-none")
 
 
 def test_a_damaged_one_leaves_the_one_before_it_in_use(settings, own, registry) -> None:

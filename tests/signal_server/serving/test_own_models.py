@@ -70,3 +70,20 @@ async def test_an_engine_changes_from_one_set_to_another(world: World) -> None:
     rows = world.journal.query("SELECT model_id, model_version FROM ml_predictions ORDER BY id")
     name = "direction-2h.BTC-USD"
     assert [tuple(row.values()) for row in rows] == [(name, "b1"), (name, "b2")]
+
+
+def test_a_challenger_of_one_symbol_predicts_that_symbol_alone() -> None:
+    clock = HandClock(NOON)
+    lineup = Lineup(one_each("direction-2h", OWN), stage(clock, {one: bars(200) for one in OWN}))
+    challenger = replace(OWN["ETH-USD"], version="e2", predict=always(0.1, 0.9))
+    assert lineup.change(lineup.champion, [one_each("direction-2h", {"ETH-USD": challenger})]) == {}
+    clock.advance(61)
+    lineup.take([Live(bar(NOON.replace(minute=1), symbol), clock()) for symbol in OWN])
+    (shadow,) = lineup.take_in_shadow()
+    said = shadow.signal
+    assert (said.symbol, said.model_id, said.model_version, said.confidence) == (
+        "ETH-USD",
+        "direction-2h.ETH-USD",
+        "e2",
+        0.9,
+    )
