@@ -8,9 +8,10 @@ import click
 from signal_server.cli.arguments import ModelName
 from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session, user_name
+from signal_server.core.errors import ModelError
 
 if TYPE_CHECKING:
-    from signal_server.training.aliases import Event
+    from signal_server.training.aliases import Aliases, Event
     from signal_server.training.registry import ModelRegistry
 
 Name = tuple[str, str | None]
@@ -56,7 +57,11 @@ def list_models(session: Session, as_json: bool) -> None:
         whole = [json.loads(manifest_to_json(m)) for m in registry.list()]
         click.echo(json.dumps(whole, indent=2))
     elif entries:
-        make_console().print(list_table(entries, registry))
+        console = make_console()
+        aliases, problems = _aliases(registry, {entry.name for entry in entries})
+        console.print(list_table(entries, aliases, console.width))
+        if problems:
+            raise ModelError("; ".join(problems))
     else:
         click.echo("No models yet; train one with `signal-server train`.")
 
@@ -151,6 +156,19 @@ def _registry(session: Session) -> "ModelRegistry":
     from signal_server.training.registry import ModelRegistry
 
     return ModelRegistry(session.settings.models_dir)
+
+
+def _aliases(
+    registry: "ModelRegistry", names: "set[str]"
+) -> "tuple[dict[str, Aliases], list[str]]":
+    """Return the aliases by profile, and what is wrong with those that cannot be read."""
+    found, problems = {}, []
+    for name in sorted(names):
+        try:
+            found[name] = registry.aliases(name)
+        except ModelError as error:
+            problems.append(str(error))
+    return found, problems
 
 
 def _with_version(model: Name) -> tuple[str, str]:

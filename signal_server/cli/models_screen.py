@@ -1,34 +1,68 @@
 """The tables of `signal-server models`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table
 
 from signal_server.training.aliases import Aliases
 from signal_server.training.artifact import Manifest
 from signal_server.training.duel import Duel
-from signal_server.training.registry import Entry, ModelRegistry
+from signal_server.training.registry import Entry
 from signal_server.training.summary import describe
 
+WIDE = 150
+"""Characters that a row of the list needs, of a version of four symbols; in less it is folded."""
+_STYLES = {"champion": "bold", "refused": "dim", "-": "dim", "unknown": "red"}
 
-def list_table(entries: Sequence[Entry], registry: ModelRegistry) -> Table:
-    """Return one row a version, with its part and its test results."""
+
+def list_table(entries: Sequence[Entry], aliases: Mapping[str, Aliases], width: int) -> Table:
+    """Return one row a version, with its part and its test results, for a screen of that width.
+
+    `aliases` are those of the profiles of which they are known.
+    """
+    return (_wide_list if width >= WIDE else _narrow_list)(entries, aliases)
+
+
+def _wide_list(entries: Sequence[Entry], aliases: Mapping[str, Aliases]) -> Table:
     table = Table(title="Models")
     for name in ("part", "profile", "version", "symbols", "features"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name in ("part", "profile", "version"))
     for name in ("accuracy", "majority", "from 0.60"):
         table.add_column(name, justify="right")
     table.add_column("verdict on the test part, or the fault", overflow="fold")
-    aliases = {name: registry.aliases(name) for name in {entry.name for entry in entries}}
     for entry in entries:
-        part = part_of(entry.version, aliases[entry.name])
-        style = {"champion": "bold", "refused": "dim", "-": "dim"}.get(part, "")
-        table.add_row(part, entry.name, entry.version, *_results(entry), style=style)
+        part = part_of(entry.version, aliases.get(entry.name))
+        row = (part, entry.name, entry.version, *_results(entry))
+        table.add_row(*row, style=_STYLES.get(part, ""))
     return table
 
 
-def part_of(version: str, aliases: Aliases) -> str:
+def _narrow_list(entries: Sequence[Entry], aliases: Mapping[str, Aliases]) -> Table:
+    table = Table(title="Models", show_lines=True)
+    table.add_column("part", no_wrap=True)
+    table.add_column("profile, version, symbols", min_width=25, overflow="fold")
+    table.add_column("test part, or the fault", overflow="fold")
+    for entry in entries:
+        part = part_of(entry.version, aliases.get(entry.name))
+        symbols, features, accuracy, majority, confident, verdict = _results(entry)
+        said = (
+            f"{accuracy} right, majority {majority}",
+            f"from 0.60: {confident}",
+            f"{verdict}, {features} features",
+        )
+        table.add_row(
+            part,
+            "\n".join(filter(None, (entry.name, entry.version, symbols))),
+            verdict if entry.manifest is None else "\n".join(said),
+            style=_STYLES.get(part, ""),
+        )
+    return table
+
+
+def part_of(version: str, aliases: Aliases | None) -> str:
     """Return what a version is at present."""
+    if aliases is None:
+        return "unknown"
     if version == aliases.champion:
         return "champion"
     if version in aliases.challengers:
@@ -86,7 +120,7 @@ def duel_table(duel: Duel) -> Table:
     )
     table = Table(title="The same rows", caption=caption)
     for name in ("", first.version, second.version, "gain of the second"):
-        table.add_column(name, justify="right" if name else "left")
+        table.add_column(name, justify="right" if name else "left", overflow="fold")
     accuracy, loss = duel.accuracy_gain, duel.log_loss_gain
     table.add_row("accuracy", f"{first.accuracy:.2%}", f"{second.accuracy:.2%}", (
         f"{accuracy.value:+.2%} ({accuracy.interval.low:+.2%} to {accuracy.interval.high:+.2%})"
