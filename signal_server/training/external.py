@@ -2,15 +2,17 @@
 
 import mmap
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xgboost as xgb
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from signal_server.core.training_config import TrainingConfig
@@ -26,6 +28,7 @@ from signal_server.training.parameters import threads, weights_of
 
 PAGE_ROWS = 200_000
 FEATURES = "features.f32"
+_PREFIX, _LOCK = "rows-", ".lock"
 _BY_SYMBOL = "features-by-symbol.f32"
 
 
@@ -39,19 +42,35 @@ def dataset_on_disk(
     """Build the dataset that `build_dataset` builds, with its features in a file.
 
     The file is in a folder of its own under `scratch` (the system's for temporary files unless
-    given), needs 4 bytes a value, twice that while it is built, and is gone afterwards.
+    given), needs 4 bytes a value, twice that while it is built, and is gone afterwards; what a
+    killed training left in `scratch` goes with the next one.
     Holds the bars of one symbol at a time, if the mapping does.
     """
-    if scratch is not None:
-        scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="rows-", dir=scratch) as name:
-        folder = Path(name)
+    with _folder_in(scratch) as folder:
         outline = outline_dataset(bars_by_symbol, spec)
         _write_by_symbol(bars_by_symbol, outline, folder / _BY_SYMBOL, progress)
         _sort_by_time(outline, folder)
         shape = (len(outline), len(outline.names))
         features = np.memmap(folder / FEATURES, dtype=np.float32, mode="r", shape=shape)
         yield replace(outline, features=features)
+
+
+@contextmanager
+def _folder_in(scratch: Path | None) -> Iterator[Path]:
+    """Make a folder for the block; one without a living owner, who holds its lock, is removed."""
+    if scratch is None:
+        with TemporaryDirectory(prefix=_PREFIX) as name:
+            yield Path(name)
+        return
+    scratch.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        with FileLock(scratch / _LOCK):
+            for left in scratch.glob(f"{_PREFIX}*"):
+                with suppress(Timeout), FileLock(left / _LOCK, timeout=0):
+                    rmtree(left, ignore_errors=True)
+            name = stack.enter_context(TemporaryDirectory(prefix=_PREFIX, dir=scratch))
+            stack.enter_context(FileLock(Path(name) / _LOCK))
+        yield Path(name)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from signal_server.features.catalogue import feature_names
 from signal_server.training import external
@@ -54,7 +55,23 @@ def test_nothing_stays_on_disk(make_bars, make_spec, tmp_path):
         replace(make_spec(external_memory=True, refit=True), scratch=tmp_path),
         lambda _stage, _share: None,
     )
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_what_a_killed_training_left_goes_with_the_next_and_what_lives_stays(
+    make_bars, make_spec, tmp_path
+):
+    dead, alive = tmp_path / "rows-dead", tmp_path / "rows-alive"
+    for folder in (dead, alive):
+        folder.mkdir()
+        (folder / "features.f32").write_bytes(b"rows")
+    spec = dataset_spec(make_spec(), feature_names("six", trade_counts=False))
+    with (
+        FileLock(alive / ".lock"),
+        dataset_on_disk(_bars(make_bars), spec, tmp_path, lambda _: None),
+    ):
+        assert not dead.exists()
+    assert (alive / "features.f32").exists()
 
 
 @pytest.mark.usefixtures("small_pages")
