@@ -200,8 +200,9 @@ def fit_beta(logits: Logits, labels: Labels, independent_rows: float) -> Beta:
 def fit_isotonic(logits: Logits, labels: Labels, independent_rows: float) -> Isotonic:
     """Find each class's rising curve through means of rows of like probability.
 
-    A point stands for at least 30 independent rows, one of which speaks for the class's base rate;
-    there are at most 40 points.
+    A point stands for at least 30 independent rows, and one more speaks for the booster's own
+    probability: a class that the part never showed does not become impossible. There are at most
+    40 points.
     """
     outcome = _one_hot(labels, logits.shape[1])
     columns = zip(_softmax(logits).T, outcome.T, strict=True)
@@ -229,9 +230,11 @@ def _fit_isotonic_curve(
     steps = int(np.clip(independent_rows / ROWS_PER_STEP, 1, min(MAX_STEPS, len(hit))))
     groups = np.array_split(np.argsort(chance, kind="stable"), steps)
     before = [float(chance[rows].mean()) for rows in groups]
-    base = float(np.clip(hit.mean(), _TINY, 1 - _TINY))
     each = max(1.0, independent_rows / steps)
-    after = [(float(hit[rows].mean()) * each + base) / (each + 1) for rows in groups]
+    after = [
+        (float(hit[rows].mean()) * each + said) / (each + 1)
+        for rows, said in zip(groups, before, strict=True)
+    ]
     return tuple(before), _floats(isotonic_regression(np.asarray(after)))
 
 

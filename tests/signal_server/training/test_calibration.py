@@ -22,6 +22,7 @@ from signal_server.training.calibration import (
 from signal_server.training.calibration_choice import (
     FITTERS,
     CalibrationRows,
+    _halves,
     choose_calibration,
 )
 
@@ -204,6 +205,45 @@ def test_a_small_part_is_not_cut_in_two():
     choice = choose_calibration(rows, 4)
     assert isinstance(choice.calibration, Temperature)
     assert choice.candidates == ()
+
+
+@pytest.mark.parametrize("fit", FREE)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_class_that_the_part_never_showed_stays_possible(fit, classes):
+    logits = np.random.default_rng(1).normal(0, 0.3, (400, classes))
+    found = fit(logits, np.zeros(400, dtype=np.int8), 400)
+    assert found.apply(logits).min() > 1e-3
+
+
+@pytest.mark.parametrize("fit", FREE)
+def test_logits_that_are_all_the_same_are_calibrated_to_a_constant(fit):
+    labels = np.tile(np.array([0, 1, 2], dtype=np.int8), 50)
+    chances = fit(np.zeros((150, 3)), labels, 150).apply(np.zeros((150, 3)))
+    assert chances == pytest.approx(np.full((150, 3), 1 / 3), abs=0.01)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 25])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_handful_of_rows_of_one_class_moves_a_calibration_little(rows, mirrored):
+    logits = np.random.default_rng(1).normal(0, 0.3, (rows, 3))
+    time = pd.date_range("2024-01-01", periods=rows, freq="1h", tz="UTC")
+    part = CalibrationRows(logits, np.zeros(rows, dtype=np.int8), time, 3600)
+    part = part.with_images() if mirrored else part
+    chances = choose_calibration(part, 1).calibration.apply(logits)
+    assert abs(chances - _softmax(logits)).max() < 0.2
+
+
+def test_a_row_and_its_image_count_once_and_stay_on_one_side_of_the_cut():
+    plain = _overlapping(4, classes=3)[0]
+    both = plain.with_images()
+    assert both.independent == plain.independent
+    assert both.time.is_monotonic_increasing
+    assert (both.logits[0::2] == plain.logits).all()
+    assert (both.logits[1::2] == plain.logits[:, ::-1]).all()
+    assert (both.labels[1::2] == 2 - plain.labels).all()
+    for half, whole in zip(_halves(both), _halves(plain), strict=True):
+        assert list(half.time[::2]) == list(whole.time)
+        assert list(half.time[1::2]) == list(whole.time)
 
 
 def test_the_choice_is_repeatable():
