@@ -13,6 +13,7 @@ COVERAGE = 0.95
 HORIZONS_PER_BLOCK = 5
 MIN_BLOCKS = 20
 MAX_BLOCKS = 1000
+MIN_EFFECTIVE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,28 @@ class Resampling:
         sums = np.bincount(blocks, weights=values, minlength=count).astype(np.float64)
         sizes = np.bincount(blocks, minlength=count).astype(np.float64)
         value = float(sums.sum() / sizes.sum())
-        effective = float(sizes.sum() ** 2 / (sizes**2).sum())
-        if effective < 2:
+        effective = effective_count(sizes)
+        if effective < MIN_EFFECTIVE:
             return Estimate(value, Interval(float(values.min()), float(values.max())))
         return Estimate(value, self._interval(sums, sizes, effective))
+
+    def share(self, hits: NDArray[np.float64], inside: NDArray[np.bool_] | None = None) -> Estimate:
+        """Return the mean of `hits`, each 0 or 1, and its interval as `mean` does.
+
+        Where all rows hit or none, no draw differs from another; the interval then reaches as far
+        as that of as many independent outcomes as there are blocks' worth of rows (Clopper and
+        Pearson, 1934), all the way if that is fewer than two.
+        """
+        found = self.mean(hits, inside)
+        if found.value not in {0.0, 1.0}:
+            return found
+        blocks = self.blocks if inside is None else self.blocks[inside]
+        effective = effective_count(np.bincount(blocks).astype(np.float64))
+        reach = 1.0
+        if effective >= MIN_EFFECTIVE:
+            reach = 1 - float(((1 - COVERAGE) / 2) ** (1 / effective))
+        low, high = (0.0, reach) if found.value == 0 else (1 - reach, 1.0)
+        return Estimate(found.value, Interval(low, high))
 
     def _interval(
         self, sums: NDArray[np.float64], sizes: NDArray[np.float64], effective: float
@@ -80,6 +99,14 @@ class Resampling:
         tail = _expanded_tail(effective)
         low, high = np.quantile(means, [tail, 1 - tail])
         return Interval(float(low), float(high))
+
+
+def effective_count(sizes: NDArray[np.float64]) -> float:
+    """Return how many equal blocks rows are worth that lie in blocks of these sizes (Kish, 1965).
+
+    Needs at least one row.
+    """
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def independent_rows(time: pd.DatetimeIndex, horizon_s: int) -> int:

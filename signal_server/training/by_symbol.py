@@ -48,7 +48,7 @@ def _result(
     return SymbolResult(
         symbol=outcomes.symbols[code],
         rows=int(inside.sum()),
-        accuracy=resampling.mean(_right(evaluation), inside),
+        accuracy=resampling.share(_right(evaluation), inside),
         majority_rate=float(shares.max()),
         log_loss=float(loss[inside].mean()),
         log_loss_gain=resampling.mean(-np.log(np.maximum(shares, 1e-15))[labels] - loss, inside),

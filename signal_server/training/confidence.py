@@ -59,7 +59,7 @@ def _bin(
     which: tuple[NDArray[np.bool_], float, float],
 ) -> ConfidenceBin:
     inside, low, high = which
-    accuracy = resampling.mean(correct, inside)
+    accuracy = resampling.share(correct, inside)
     return ConfidenceBin(
         low=low,
         high=high,

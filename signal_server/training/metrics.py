@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from signal_server.training.bootstrap import MIN_EFFECTIVE, effective_count
+
 ECE_BINS = 10
 NOISE_DRAWS = 500
 _TINY = 1e-15
@@ -35,19 +37,25 @@ def calibration_error(confidence: Rows, correct: Rows) -> float:
 
 def calibration_noise(
     confidence: Rows, correct: Rows, blocks: NDArray[np.int64], seed: int
-) -> float:
+) -> float | None:
     """Return the calibration error that perfectly calibrated confidence would show on average.
 
-    It is above 0 since bins hold few independent rows. The errors, less the mean of their bin,
-    keep their sizes and change their sign block by block of time (a wild bootstrap: Liu, 1988),
-    so that overlapping rows stay together. `blocks` has a number for every row, from 0 up.
+    It is above 0 since bins hold few independent rows. The errors, less their mean, keep their
+    sizes and change their sign block by block of time (a wild bootstrap: Liu, 1988), so that
+    overlapping rows stay together. It is the mean of all rows: that of a bin's would take away
+    the noise itself where the bin lies in few blocks. `blocks` has a number for every row, from 0
+    up. None where the rows lie in fewer than two blocks' worth, which show nothing of it.
     """
-    count = int(blocks.max()) + 1
-    sums = np.zeros((ECE_BINS, count))
+    sizes = np.bincount(blocks).astype(np.float64)
+    effective = effective_count(sizes)
+    if effective < MIN_EFFECTIVE:
+        return None
+    error = confidence - correct
+    error = (error - error.mean()) * np.sqrt(effective / (effective - 1))
+    sums = np.zeros((ECE_BINS, len(sizes)))
     for number, rows in enumerate(_bins(confidence)):
-        error = confidence[rows] - correct[rows]
-        sums[number] = np.bincount(blocks[rows], weights=error - error.mean(), minlength=count)
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(count, NOISE_DRAWS))
+        sums[number] = np.bincount(blocks[rows], weights=error[rows], minlength=len(sizes))
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(len(sizes), NOISE_DRAWS))
     return float(np.abs(sums @ signs).sum(axis=0).mean() / len(confidence))
 
 

@@ -52,6 +52,6 @@ def _period(
         start=time[0].to_pydatetime(),
         end=time[-1].to_pydatetime(),
         rows=len(time),
-        accuracy=resampling.mean(correct, inside),
+        accuracy=resampling.share(correct, inside),
         majority_rate=float(np.bincount(evaluation.labels[inside]).max() / len(time)),
     )

@@ -212,7 +212,7 @@ def _accuracy(
     inside: NDArray[np.bool_],
 ) -> Accuracy:
     """Measure `correct` on the rows `inside`, of which there is at least one."""
-    measured = resampling.mean(correct, inside)
+    measured = resampling.share(correct, inside)
     labels = evaluation.labels[inside]
     return Accuracy(
         rows=len(labels),

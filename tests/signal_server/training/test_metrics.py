@@ -96,6 +96,23 @@ def test_the_noise_of_a_calibration_error_is_what_perfect_calibration_shows_thou
     assert foreseen == pytest.approx(shown, rel=0.1)
 
 
+@pytest.mark.parametrize("blocks", [5, 20])
+def test_the_noise_is_known_though_each_bin_lies_in_few_blocks(blocks):
+    shown, foreseen = [], []
+    for seed in range(200):
+        confidence, correct, number = _overlapping(seed, blocks, 60)
+        confidence = np.repeat(confidence[::60], 60)
+        correct = np.repeat(correct[::60], 60)
+        shown.append(calibration_error(confidence, correct))
+        foreseen.append(calibration_noise(confidence, correct, number, seed=1))
+    assert np.mean(foreseen) == pytest.approx(np.mean(shown), rel=0.15)
+
+
+def test_the_noise_of_rows_of_a_single_block_is_not_known():
+    confidence, correct, _ = _overlapping(1)
+    assert calibration_noise(confidence, correct, np.zeros(len(correct), np.int64), seed=1) is None
+
+
 def test_the_noise_of_a_calibration_error_knows_nothing_of_boasts():
     confidence, correct, blocks = _overlapping(3)
     assert calibration_error(confidence + 0.2, correct) > 0.15

@@ -13,6 +13,7 @@ from signal_server.core.domain import Direction
 from signal_server.training.bootstrap import (
     Estimate,
     Interval,
+    Resampling,
     independent_rows,
     mean_interval,
     time_blocks,
@@ -212,6 +213,22 @@ def test_a_handful_of_rows_in_one_stretch_is_no_certainty():
     found = validate(_evaluation(rows, labels)).confidence_bins[-1]
     assert (found.rows, found.accuracy) == (5, 0.8)
     assert found.interval == Interval(0.0, 1.0)
+
+
+@pytest.mark.parametrize(("calls", "lowest"), [(3, 0.292), (10, 0.692)])
+def test_a_few_calls_that_are_all_right_or_all_wrong_are_no_certainty(calls, lowest):
+    blocks = Resampling.of(np.arange(50), seed=1)
+    inside = np.arange(50) < calls
+    right = blocks.share(np.ones(50), inside).interval
+    wrong = blocks.share(np.zeros(50), inside).interval
+    assert (right.low, right.high) == (pytest.approx(lowest, abs=1e-3), 1.0)
+    assert (wrong.low, wrong.high) == (0.0, pytest.approx(1 - lowest, abs=1e-3))
+
+
+def test_right_calls_of_one_block_say_nothing_of_others():
+    together = Resampling.of(np.arange(50) // 10, seed=1)
+    found = together.share(np.ones(50), np.arange(50) < 5)
+    assert (found.value, found.interval.low, found.interval.high) == (1.0, 0.0, 1.0)
 
 
 def test_rivals_are_compared_on_the_same_rows():
