@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,6 +142,7 @@ def _parquet(out: Path, manifest: "Manifest") -> "Iterator[Callable[[pd.DataFram
     schema = _schema(manifest)
     with _naming(out):
         out.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(out)
         writer = pq.ParquetWriter(partial, schema, compression="zstd")
 
     def write(frame: "pd.DataFrame") -> None:
@@ -157,6 +159,18 @@ def _parquet(out: Path, manifest: "Manifest") -> "Iterator[Callable[[pd.DataFram
             writer.close()
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _remove_left(out: Path) -> None:
+    """Remove what runs that were killed had written of the file; those that run keep theirs."""
+    for left in out.parent.glob(f".{escape(out.name)}.*.partial"):
+        process = left.name.split(".")[-2]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            left.unlink(missing_ok=True)
+        except (ValueError, OSError, OverflowError):
+            continue
 
 
 @contextmanager

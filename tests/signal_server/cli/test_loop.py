@@ -155,6 +155,9 @@ def test_stored_bars_are_scored_into_a_file(
     installation: Installation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = installation.folder / "scores.parquet"
+    with subprocess.Popen([sys.executable, "-c", ""]) as killed:
+        pass
+    (installation.folder / f".scores.parquet.{killed.pid}.partial").write_bytes(b"left")
     assert installation.run("predict", "--model", "quick", "--out", str(out)) == 0
     frame = pd.read_parquet(out)
     assert list(frame.columns) == [
