@@ -20,6 +20,8 @@ from signal_server.training.tries import Tried, Try, count_runs, note_try
 if TYPE_CHECKING:
     import pandas as pd
 
+    from signal_server.training.walkforward import Pace
+
 
 def spec_of(session: Session, profile: str | None, symbols: tuple[str, ...] | None) -> TrainingSpec:
     """Return what the settings say of a profile, serving.profile unless one is named."""
@@ -37,24 +39,27 @@ def spec_of(session: Session, profile: str | None, symbols: tuple[str, ...] | No
     )
 
 
-def counted(session: Session, spec: TrainingSpec, command: str) -> TrainingSpec:
+def counted(
+    session: Session, spec: TrainingSpec, command: str, pace: "Pace | None" = None
+) -> TrainingSpec:
     """Note a run that trains by the spec, and return the spec with all that was tried so far.
 
-    Runs of the same label, features, symbols and settings count once, however often and on
-    whatever months they are made.
+    Runs of the same label, features, symbols, settings and `pace` of a walk forward count once,
+    however often and on whatever months they are made.
     """
     folder, name = session.settings.tuning_dir, spec.profile_name
-    note_try(folder, name, Try(command, utc_now(), _what_is_tried(spec)))
+    note_try(folder, name, Try(command, utc_now(), _what_is_tried(spec, pace)))
     tried = Tried(spec.training.prior_trials, _tuned(folder, name), count_runs(folder, name))
     return replace(spec, tried=tried)
 
 
-def _what_is_tried(spec: TrainingSpec) -> str:
+def _what_is_tried(spec: TrainingSpec, pace: "Pace | None") -> str:
     names = feature_names(spec.profile.features, trade_counts=spec.training.use_trade_counts)
     settings = spec.training.model_dump_json(exclude={"prior_trials"})
     label = spec.profile.label.model_dump_json()
     what = (label, settings, schema_hash(names), sorted(spec.symbols), spec.bar_seconds)
-    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+    walked = () if pace is None else (pace,)
+    return hashlib.sha256(repr((*what, *walked)).encode()).hexdigest()[:16]
 
 
 def _tuned(folder: Path, profile: str) -> int:

@@ -56,15 +56,22 @@ def command(  # noqa: PLR0913 (one parameter an option)
     training.pooled each symbol has a walk of its own.
     """
     from signal_server.cli.screen import make_console
-    from signal_server.cli.training_parts import bars_for, counted, spec_of, specs_of_models
+    from signal_server.cli.training_parts import (
+        bars_for,
+        check_period,
+        counted,
+        spec_of,
+        specs_of_models,
+    )
     from signal_server.training.walkforward import Pace, warm_up
 
     common = spec_of(session, profile, symbols)
     horizon = timedelta(seconds=common.profile.label.horizon_s)
     pace = Pace(every, window, horizon if embargo is None else embargo)
+    check_period((start, end))
     first = None if start is None else start - window - pace.embargo - warm_up(common)
     bars = bars_for(session, common, (first, end))
-    common = counted(session, common, "walk-forward")
+    common = counted(session, common, "walk-forward", pace)
     root = session.settings.data_dir / "walkforward"
     console = make_console()
     for spec in specs_of_models(common):
@@ -116,13 +123,23 @@ def _table(result: "WalkForward") -> "Table":
         table.add_column(name, overflow="fold")
     table.add_row("symbols", ", ".join(result.symbols))
     rounds = sorted(step.rounds for step in result.steps)
-    table.add_row("steps", f"{len(result.steps):,}", f"boosting rounds {rounds[0]} to {rounds[-1]}")
+    beside = f"boosting rounds {rounds[0]} to {rounds[-1]}{_shortfall(result)}"
+    table.add_row("steps", f"{len(result.steps):,}", beside)
     table.add_section()
     for line in (*describe(result.validation), *describe_periods(result.validation)):
         table.add_row(line.what, line.value, line.beside)
     return table
 
 
+def _shortfall(result: "WalkForward") -> str:
+    """Say on how much the first model learned where the history does not fill its window."""
+    first, schedule = result.steps[0], result.schedule
+    if first.learned_from is None:
+        return ""
+    had = first.moment - schedule.embargo - first.learned_from
+    return f"; the first on {_days(had)}, all there is" if had < 0.98 * schedule.window else ""
+
+
 def _days(duration: timedelta) -> str:
     days = duration / timedelta(days=1)
-    return f"{days:g} d" if days >= 1 else f"{duration / timedelta(hours=1):g} h"
+    return f"{days:.3g} d" if days >= 1 else f"{duration / timedelta(hours=1):.3g} h"

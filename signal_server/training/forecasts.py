@@ -82,14 +82,16 @@ class ForecastFolder:
     def read(self, moment: datetime, digest: str) -> Forecasts | None:
         """Return the forecasts of a step made from rows of this digest; None if there are none.
 
-        A file that cannot be read counts as none: the step is made again.
+        A file that cannot be read, or is not what was written, counts as none: the step is made
+        again.
         """
         try:
             table = pq.read_table(self._step(moment))
             meta = json.loads((table.schema.metadata or {})[_META])
-        except (OSError, KeyError, ValueError, pa.ArrowException):
+            whole = meta.pop("sum") == _sum(table, meta)
+        except (OSError, KeyError, ValueError, TypeError, AttributeError, pa.ArrowException):
             return None
-        return _from_table(table, meta) if meta["digest"] == digest else None
+        return _from_table(table, meta) if whole and meta["digest"] == digest else None
 
     def write(self, moment: datetime, digest: str, made: Forecasts) -> None:
         """Keep the forecasts of a step; its file appears whole or not at all."""
@@ -158,7 +160,18 @@ def _to_table(digest: str, made: Forecasts) -> pa.Table:
         "calibration": made.calibration,
         "rivals": [rival.name for rival in made.rivals],
     }
-    return pa.table(columns).replace_schema_metadata({_META: json.dumps(meta)})
+    table = pa.table(columns)
+    meta["sum"] = _sum(table, meta)
+    return table.replace_schema_metadata({_META: json.dumps(meta)})
+
+
+def _sum(table: pa.Table, meta: dict[str, Any]) -> str:
+    """Return a digest of all that a step's file says; the format itself finds no flipped bit."""
+    digest = hashlib.blake2b(json.dumps(meta, sort_keys=True).encode(), digest_size=16)
+    for name in table.column_names:
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(table[name].to_numpy()).data)
+    return digest.hexdigest()
 
 
 def _from_table(table: pa.Table, meta: dict[str, Any]) -> Forecasts:

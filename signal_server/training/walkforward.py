@@ -36,7 +36,11 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One training and what its model was worth until the next: rows, and the share right."""
+    """One training and what its model was worth until the next: rows, and the share right.
+
+    `learned_from` is the close of the first row that it learned from, tz-aware UTC; None in results
+    of an earlier version.
+    """
 
     moment: datetime
     train_rows: int
@@ -44,6 +48,7 @@ class StepResult:
     calibration: str
     rows: int
     accuracy: float
+    learned_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +69,21 @@ def warm_up(spec: TrainingSpec) -> timedelta:
 
 
 def schedule_of(dataset: Dataset, pace: Pace, start: datetime | None) -> Schedule:
-    """Return the schedule over all rows from `start` on, or from a window after the first row."""
-    first = dataset.time[0].to_pydatetime()
+    """Return the schedule over all rows from `start` on, or from a window after the first row.
+
+    Raises `NoHistoryError` when that is after the last row.
+    """
+    first, last = dataset.time[0].to_pydatetime(), dataset.time[-1].to_pydatetime()
+    begin = start or first + pace.window + pace.embargo
+    if begin > last:
+        raise NoHistoryError(
+            f"the first training would be on {begin:%Y-%m-%d %H:%M}, and rows with a known outcome "
+            f"lie between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M} UTC; "
+            "take a shorter window or an earlier start, or backfill a longer history"
+        )
     return Schedule(
-        start=start or first + pace.window + pace.embargo,
-        end=dataset.time[-1].to_pydatetime() + timedelta(seconds=1),
+        start=begin,
+        end=last + timedelta(seconds=1),
         every=pace.every,
         window=pace.window,
         embargo=pace.embargo,
@@ -108,8 +123,8 @@ def walk_forward(
     steps = tuple(walk_steps(dataset.time, dataset.known_at, schedule, spec.training))
     if not steps:
         raise NoHistoryError(
-            "no step has rows enough to learn from and to forecast; start later, or backfill a "
-            "longer history"
+            "no step has rows enough to learn from and to forecast; start later, take a longer "
+            "window, or backfill a longer history"
         )
     made = []
     for done, step in enumerate(steps, start=1):
@@ -136,19 +151,21 @@ def _take(dataset: Dataset, step: Step, spec: TrainingSpec, folder: ForecastFold
 
 def _make(dataset: Dataset, split: Split, spec: TrainingSpec) -> Forecasts:
     fit = fit_model(dataset, split, spec, lambda _stage, _share: None)
-    served = _refit(dataset, split, fit, spec) if spec.training.refit else fit
+    learned, served = split.train.rows, fit
+    if spec.training.refit:
+        learned = np.concatenate([part.rows for part in split.parts[:-1]])
+        served = _refit(dataset, learned, fit, spec)
     return Forecasts(
         probabilities=forecast(dataset, split.test, served),
-        rivals=rivals_of(dataset, split.train.rows, split.test.rows),
+        rivals=rivals_of(dataset, learned, split.test.rows),
         rounds=served.booster.rounds,
         calibration=served.calibration.calibration.kind,
     )
 
 
-def _refit(dataset: Dataset, split: Split, fit: Fit, spec: TrainingSpec) -> Fit:
-    """Fit the booster that would be served: on all rows learned from, with the same calibration."""
-    rows = np.concatenate([part.rows for part in split.parts[:-1]])
-    rounds = refit_rounds(fit.booster, len(split.train.rows), len(rows))
+def _refit(dataset: Dataset, rows: NDArray[np.int64], fit: Fit, spec: TrainingSpec) -> Fit:
+    """Fit the booster that would be served: on all `rows`, with the same calibration."""
+    rounds = refit_rounds(fit.booster, len(fit.train.rows), len(rows))
     raw = refit_booster(dataset.only(rows), rounds, spec.training, lambda _share: None)
     return replace(fit, booster=FittedBooster(raw, rounds, fit.booster.log_loss))
 
@@ -205,4 +222,5 @@ def _result(dataset: Dataset, step: Step, found: Forecasts) -> StepResult:
         calibration=found.calibration,
         rows=len(right),
         accuracy=float(right.mean()),
+        learned_from=dataset.time[step.split.train.rows[0]].to_pydatetime(),
     )

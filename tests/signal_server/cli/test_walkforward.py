@@ -7,6 +7,7 @@ import pytest
 from signal_server.cli.main import run
 from signal_server.core.domain import BAR_COLUMNS
 from signal_server.market.store import BarStore
+from signal_server.training.tries import count_runs
 
 
 def _bars(count: int) -> pd.DataFrame:
@@ -47,6 +48,27 @@ def test_a_walk_prints_its_table_and_keeps_its_forecasts(stored, tmp_path, capsy
 def test_a_walk_from_a_date_reads_its_window_before_it(stored, capsys):
     assert run([*stored, "--start", "2024-01-04", "--embargo", "0s"]) == 0
     assert "2024-01-04 to 2024-01-04" in capsys.readouterr().out
+
+
+def test_a_start_that_is_not_before_the_end_is_refused(stored, capsys):
+    assert run([*stored, "--start", "2024-01-04", "--end", "2024-01-03"]) == 1
+    assert "--start 2024-01-04 00:00 is not before --end" in capsys.readouterr().err
+
+
+def test_a_window_longer_than_the_history_says_how_long_that_is(stored, capsys):
+    assert run([*stored, "--window", "900d"]) == 1
+    assert "take a shorter window" in capsys.readouterr().err
+
+
+def test_a_window_that_is_not_full_is_told(stored, capsys):
+    assert run([*stored, "--window", "90d", "--start", "2024-01-04"]) == 0
+    assert "the first on 2.39 d, all there is" in capsys.readouterr().out
+
+
+def test_another_window_counts_as_another_try(stored, tmp_path):
+    for window in ("2d", "60h", "2d"):
+        assert run([*stored, "--window", window, "--every", "2d"]) == 0
+    assert count_runs(tmp_path / "data/tuning", "trend-10m") == 2
 
 
 def test_a_bad_duration_is_refused_with_how_to_write_one(stored, capsys):

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from signal_server.core.errors import NoHistoryError
 from signal_server.training import walkforward
+from signal_server.training.baselines import rivals_of
 from signal_server.training.splits import Schedule, walk_steps
 from signal_server.training.train import fit_model
 from signal_server.training.verdict import Finding
@@ -195,6 +196,22 @@ def test_a_torn_step_is_made_again(walk, make_dataset, make_spec, trained):
     assert len(trained) == 3
 
 
+def test_a_step_with_a_flipped_bit_is_never_taken_for_whole(walk, make_dataset, make_spec):
+    dataset, spec = make_dataset(), make_spec(horizon_s=900)
+    _, folder, _ = walk(dataset, spec, _schedule(1))
+    path = next((folder.path / "steps").iterdir())
+    content = path.read_bytes()
+    digest = json.loads(pq.read_table(path).schema.metadata[b"walk_forward"])["digest"]
+    kept = folder.read(_schedule().start, digest)
+    rng = np.random.default_rng(1)
+    for place in rng.integers(0, len(content), 400):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << rng.integers(0, 8)
+        path.write_bytes(damaged)
+        found = folder.read(_schedule().start, digest)
+        assert found is None or (found.probabilities == kept.probabilities).all()
+
+
 def test_forecasts_are_kept_beside_what_became_of_them(walk, make_dataset, make_spec):
     dataset, spec = make_dataset(momentum=0.5), make_spec(horizon_s=900)
     result, folder, _ = walk(dataset, spec, _schedule(2))
@@ -212,6 +229,36 @@ def test_results_are_kept_as_json_without_nan(walk, make_dataset, make_spec):
     content = (folder.path / "result.json").read_bytes()
     assert TypeAdapter(WalkForward).validate_json(content) == result
     assert len(json.loads(content, parse_constant=pytest.fail)["steps"]) == 2
+
+
+def test_a_refit_is_held_against_baselines_of_the_same_rows(
+    walk, make_dataset, make_spec, monkeypatch
+):
+    seen = []
+
+    def noting(dataset, fit_rows, rows):
+        seen.append(int(fit_rows[-1]))
+        return rivals_of(dataset, fit_rows, rows)
+
+    monkeypatch.setattr(walkforward, "rivals_of", noting)
+    dataset, schedule = make_dataset(momentum=0.5), _schedule(1)
+    step = next(walk_steps(dataset.time, dataset.known_at, schedule, make_spec().training))
+    for refit, part in ((False, step.split.train), (True, step.split.calibration)):
+        walk(dataset, make_spec(horizon_s=900, refit=refit), schedule)
+        assert seen.pop() == part.rows[-1]
+
+
+def test_a_step_says_from_when_it_learned_where_the_window_is_longer_than_the_history(
+    walk, make_dataset, make_spec
+):
+    dataset, spec = make_dataset(), make_spec(horizon_s=900)
+    steps = walk(dataset, spec, _schedule(2, window=100 * DAY))[0].steps
+    assert {step.learned_from for step in steps} == {dataset.time[0].to_pydatetime()}
+
+
+def test_a_window_longer_than_the_history_is_refused_by_the_days_that_there_are(make_dataset):
+    with pytest.raises(NoHistoryError, match=r"2024-04-10 .* between 2024-01-01 .* 2024-01-21"):
+        schedule_of(make_dataset(), Pace(DAY, 100 * DAY, timedelta(0)), None)
 
 
 def test_baselines_walk_along(walk, make_dataset, make_spec):
