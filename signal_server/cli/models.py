@@ -1,11 +1,12 @@
 """`signal-server models`: the registered models, which of them are in use, and since when."""
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from signal_server.cli.arguments import ModelName
+from signal_server.cli.arguments import ModelName, Moment, SymbolList
 from signal_server.cli.bars import open_store
 from signal_server.cli.session import Session, pass_session, user_name
 from signal_server.core.errors import ModelError
@@ -76,6 +77,7 @@ def show(session: Session, model: Name, as_json: bool) -> None:
     from signal_server.cli.registration import audit_of
     from signal_server.cli.screen import make_console
     from signal_server.training.artifact import manifest_to_json
+    from signal_server.training.summary import describe
 
     registry = _registry(session)
     manifest = registry.manifest(*model)
@@ -85,7 +87,7 @@ def show(session: Session, model: Name, as_json: bool) -> None:
     console, aliases = make_console(), registry.aliases(manifest.id)
     _, audited = audit_of(session.settings.audit_dir, manifest)
     console.print(model_table(manifest, aliases, audited))
-    console.print(results_table(manifest))
+    console.print(results_table("Test part", describe(manifest.validation)))
     console.print(manifest.validation.sentence)
     console.print(history_table(manifest.id, aliases))
 
@@ -110,6 +112,53 @@ def compare(session: Session, first: Name, second: Name) -> None:
     with progress_bars() as report:
         duel = fight(store, models, report)
     make_console().print(duel_table(duel))
+
+
+@command.command()
+@click.argument("model", type=ModelName())
+@click.option("--symbols", type=SymbolList(), help="Symbols to judge on; the model's by default.")
+@click.option("--start", type=Moment(), help="Judge on bars that close after this moment only.")
+@click.option("--end", type=Moment(), help="Judge on bars that close up to this moment only.")
+@pass_session
+def judge(
+    session: Session,
+    model: Name,
+    symbols: tuple[str, ...] | None,
+    start: datetime | None,
+    end: datetime | None,
+) -> None:
+    """Judge a model on stored bars after all that it has learned from.
+
+    MODEL is PROFILE[@VERSION]. It predicts as it would have been served. Prints what `train` prints
+    of its test part, accuracy over time as well, and writes the same page.
+    """
+    from signal_server.cli.models_screen import results_table
+    from signal_server.cli.screen import make_console, progress_bars
+    from signal_server.cli.training_parts import check_period
+    from signal_server.core.costs import Costs
+    from signal_server.reports.judgement_report import judgement_report
+    from signal_server.reports.report_folder import write_report
+    from signal_server.training.judging import JudgeRequest
+    from signal_server.training.judging import judge as judge_model
+    from signal_server.training.summary import describe, describe_periods
+
+    check_period((start, end))
+    settings = session.settings
+    opened = _registry(session).load(*model)
+    manifest = opened.manifest
+    costs = Costs(settings.backtest.fee_bps, settings.backtest.slippage_bps)
+    request = JudgeRequest(opened, symbols or manifest.symbols, start, end, costs.round_trip_bps)
+    with progress_bars() as report:
+        found = judge_model(open_store(settings, manifest.bar_seconds), request, report)
+    period = f"{found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}"
+    lines = (*describe(found.validation), *describe_periods(found.validation))
+    console = make_console()
+    console.print(results_table(f"{found.name} {found.version}, {period}", lines))
+    console.print(found.validation.sentence)
+    folder = settings.reports_dir / (
+        f"judged-{found.name}-{found.version}-{found.start:%Y%m%d}-{found.end:%Y%m%d}"
+    )
+    console.print(f"Report: {write_report(folder, judgement_report(found)) / 'index.html'}")
 
 
 @command.command()

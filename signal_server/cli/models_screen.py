@@ -1,6 +1,6 @@
 """The tables of `signal-server models`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.table import Table
 
@@ -8,7 +8,7 @@ from signal_server.training.aliases import Aliases
 from signal_server.training.artifact import Manifest
 from signal_server.training.duel import Duel
 from signal_server.training.registry import Entry
-from signal_server.training.summary import describe
+from signal_server.training.summary import SummaryLine
 
 WIDE = 150
 """Characters that a row of the list needs, of a version of four symbols; in less it is folded."""
@@ -89,12 +89,12 @@ def model_table(manifest: Manifest, aliases: Aliases, audit: str) -> Table:
     return table
 
 
-def results_table(manifest: Manifest) -> Table:
-    """Return the test part's results, as `train` prints them."""
-    table = Table(title="Test part")
+def results_table(title: str, lines: Iterable[SummaryLine]) -> Table:
+    """Return figures as `train` prints them."""
+    table = Table(title=title)
     for name in ("", "value", "beside it"):
         table.add_column(name, overflow="fold")
-    for line in describe(manifest.validation):
+    for line in lines:
         table.add_row(line.what, line.value, line.beside)
     return table
 
