@@ -15,12 +15,18 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from scipy import stats
 
 from bench.bars import real_minutes
 from bench.edge import COINS, Idea, Judged, judge
 from signal_server.core.label_config import BarrierConfig, LabelConfig, LabelKind
 from signal_server.labels import make_labels
-from signal_server.training.bootstrap import Estimate, Resampling
+from signal_server.training.bootstrap import (
+    MIN_EFFECTIVE,
+    Estimate,
+    Resampling,
+    effective_count,
+)
 
 HOURS = (1, 2, 4, 24)
 ROUNDS = 300
@@ -40,13 +46,17 @@ ORDERS = {"taker": (26.0, 3.0), "maker": (16.0, 0.0)}
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One way to trade: its mean net return in bps, and the means that 2,000 draws give it."""
+    """One way to trade: its mean net return in bps, and the means that 2,000 draws give it.
+
+    `blocks` is how many blocks of time its rows are worth.
+    """
 
     hours: int
     exit: str
     order: str
     share: float
     rows: int
+    blocks: float
     net: Estimate
     drawn: NDArray[np.float64]
 
@@ -80,13 +90,20 @@ def luck(cells: list[Cell]) -> float:
     """Return how often chance alone makes the best of the cells as good as it is found.
 
     White's reality check (2000), each cell's mean counted in its own standard errors, as Hansen
-    (2005) has it.
+    (2005) has it. Errors of few blocks are themselves unsure, so what a cell shows is taken as a
+    t statistic and brought to the normal scale of the draws. Cells of fewer than two blocks' worth
+    have no error and are left out; NaN if all are.
     """
-    means = np.array([cell.net.value for cell in cells])
-    drawn = np.array([cell.drawn for cell in cells])
+    counted = [cell for cell in cells if cell.blocks >= MIN_EFFECTIVE]
+    if not counted:
+        return float("nan")
+    means = np.array([cell.net.value for cell in counted])
+    drawn = np.array([cell.drawn for cell in counted])
+    blocks = np.array([cell.blocks for cell in counted])
     errors = np.nanstd(drawn, axis=1)
     by_chance = np.nanmax((drawn - means[:, np.newaxis]) / errors[:, np.newaxis], axis=0)
-    return float(np.mean(by_chance >= (means / errors).max()))
+    shown = stats.t.sf(means / errors * np.sqrt((blocks - 1) / blocks), blocks - 1)
+    return float(np.mean(by_chance >= stats.norm.isf(shown).max()))
 
 
 def _cells(hours: int) -> Iterator[Cell]:
@@ -102,9 +119,26 @@ def _cells(hours: int) -> Iterator[Cell]:
             for share in SHARES:
                 sure = np.concatenate([fold.surest(share) & (fold.margins > 0) for fold in folds])
                 inside = sure & np.isfinite(net_bps)
-                net = resampling.mean(net_bps, inside)
-                drawn = _drawn(resampling, net_bps, inside)
-                yield Cell(hours, way, order, share, int(inside.sum()), net, drawn)
+                if inside.any():
+                    which = (hours, way, order, share)
+                    yield cell_of(which, resampling, net_bps, inside)
+
+
+def cell_of(
+    which: tuple[int, str, str, float],
+    resampling: Resampling,
+    net_bps: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+) -> Cell:
+    """Measure the rows `inside`, of which there is at least one, as one way to trade."""
+    sizes = np.bincount(resampling.blocks[inside]).astype(np.float64)
+    return Cell(
+        *which,
+        rows=int(inside.sum()),
+        blocks=effective_count(sizes),
+        net=resampling.mean(net_bps, inside),
+        drawn=_drawn(resampling, net_bps, inside),
+    )
 
 
 def _label(hours: int, way: str, order: str) -> LabelConfig:
@@ -149,8 +183,13 @@ def _table(cells: list[Cell]) -> Table:
             table.add_column(f"{order} {share:.1%}", justify="right")
     for hours in HOURS:
         for way in EXITS:
-            row = [cell for cell in cells if (cell.hours, cell.exit) == (hours, way)]
-            table.add_row(f"{hours} h", way, *(f"{cell.net.value:+.1f}" for cell in row))
+            row = {
+                (cell.order, cell.share): f"{cell.net.value:+.1f}"
+                for cell in cells
+                if (cell.hours, cell.exit) == (hours, way)
+            }
+            figures = (row.get((order, share), "") for order in ORDERS for share in SHARES)
+            table.add_row(f"{hours} h", way, *figures)
     return table
 
 
