@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from signal_server.core.config import ProfileConfig, TrainingConfig
+from signal_server.features.mirror import mirror_of
 from signal_server.training.dataset import Dataset
 from signal_server.training.evaluation import Rival
 from signal_server.training.splits import Schedule
@@ -62,6 +63,7 @@ class WalkKey:
             "bar_seconds": self.bar_seconds,
             "symbols": self.symbols,
             "features": self.names,
+            "mirror": self._mirror(),
             "schedule": {
                 name: str(value) for name, value in asdict(self.schedule).items() if name != "end"
             },
@@ -70,6 +72,13 @@ class WalkKey:
         }
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def _mirror(self) -> list[list[float]]:
+        """Return what the catalogue makes of the features in the mirror; no row shows it."""
+        if not self.training.mirror:
+            return []
+        mirror = mirror_of(self.names)
+        return [mirror.signs.tolist(), mirror.offsets.tolist()]
 
 
 class ForecastFolder:

@@ -77,9 +77,9 @@ def schedule_of(dataset: Dataset, pace: Pace, start: datetime | None) -> Schedul
     begin = start or first + pace.window + pace.embargo
     if begin > last:
         raise NoHistoryError(
-            f"the first training would be on {begin:%Y-%m-%d %H:%M}, and rows with a known outcome "
-            f"lie between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M} UTC; "
-            "take a shorter window or an earlier start, or backfill a longer history"
+            f"the first training would be on {begin:%Y-%m-%d %H:%M}, after the last row with a "
+            f"known outcome, of {last:%Y-%m-%d %H:%M} UTC; take an earlier start or a shorter "
+            "window, or backfill a longer history"
         )
     return Schedule(
         start=begin,

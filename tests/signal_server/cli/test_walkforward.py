@@ -57,7 +57,7 @@ def test_a_start_that_is_not_before_the_end_is_refused(stored, capsys):
 
 def test_a_window_longer_than_the_history_says_how_long_that_is(stored, capsys):
     assert run([*stored, "--window", "900d"]) == 1
-    assert "take a shorter window" in capsys.readouterr().err
+    assert "after the last row with a known outcome" in capsys.readouterr().err
 
 
 def test_a_window_that_is_not_full_is_told(stored, capsys):

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from signal_server.core.errors import NoHistoryError
-from signal_server.training import walkforward
+from signal_server.features.mirror import FeatureMirror
+from signal_server.training import forecasts, walkforward
 from signal_server.training.baselines import rivals_of
 from signal_server.training.splits import Schedule, walk_steps
 from signal_server.training.train import fit_model
@@ -187,6 +188,19 @@ def test_other_settings_have_another_folder(walk, make_dataset, make_spec, train
     assert len(trained) == 2
 
 
+def test_a_feature_that_is_mirrored_otherwise_has_another_folder(
+    make_dataset, make_spec, tmp_path, monkeypatch
+):
+    names = ("return_1m", "rsi_14")
+    dataset, spec = replace(make_dataset(), names=names), make_spec(horizon_s=900, mirror=True)
+    paths = []
+    for sign in (-1.0, 1.0):
+        mirror = FeatureMirror(np.full(2, sign, np.float32), np.zeros(2, np.float32))
+        monkeypatch.setattr(forecasts, "mirror_of", lambda _names, said=mirror: said)
+        paths.append(folder_of(tmp_path, dataset, spec, _schedule()).path)
+    assert paths[0] != paths[1]
+
+
 def test_a_torn_step_is_made_again(walk, make_dataset, make_spec, trained):
     dataset, spec = make_dataset(), make_spec(horizon_s=900)
     whole, folder, _ = walk(dataset, spec, _schedule(2))
@@ -256,8 +270,8 @@ def test_a_step_says_from_when_it_learned_where_the_window_is_longer_than_the_hi
     assert {step.learned_from for step in steps} == {dataset.time[0].to_pydatetime()}
 
 
-def test_a_window_longer_than_the_history_is_refused_by_the_days_that_there_are(make_dataset):
-    with pytest.raises(NoHistoryError, match=r"2024-04-10 .* between 2024-01-01 .* 2024-01-21"):
+def test_a_window_longer_than_the_history_is_refused_by_the_end_of_the_history(make_dataset):
+    with pytest.raises(NoHistoryError, match=r"on 2024-04-10 .* last row .* of 2024-01-21"):
         schedule_of(make_dataset(), Pace(DAY, 100 * DAY, timedelta(0)), None)
 
 
