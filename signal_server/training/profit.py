@@ -13,6 +13,8 @@ from signal_server.training.verdict import MIN_CONFIDENCE
 
 DAY_S = 86_400
 TOP_SHARES = (0.01, 0.05, 0.10)
+SELECTIONS = len(TOP_SHARES) + 1
+"""How many are looked at, with that of 0.60 and above, whether or not it has a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +117,4 @@ def _sharpe(
     number = number - number[0]
     symbols = len(np.unique(outcomes.symbol_codes))
     sums = np.bincount(number[trades], weights=net[trades], minlength=int(number[-1]) + 1)
-    return sharpe_of(sums / symbols, period_s, evaluation.tried.total * (len(TOP_SHARES) + 1))
+    return sharpe_of(sums / symbols, period_s, evaluation.tried.total * SELECTIONS)

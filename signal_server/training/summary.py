@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from signal_server.training.bootstrap import Estimate, Interval
 from signal_server.training.confidence import ConfidenceBin
-from signal_server.training.profit import Selection, say_costs
+from signal_server.training.profit import SELECTIONS, Selection, say_costs
 from signal_server.training.validation import RivalResult, Validation
 from signal_server.training.verdict import MIN_ACCURACY, MIN_CONFIDENCE, MIN_TRADES
 
@@ -218,7 +218,7 @@ def _tried_lines(validation: Validation) -> tuple[SummaryLine, ...]:
     tried = validation.tried
     if tried is None:
         return ()
-    times = f"each {len(validation.selections)} selections" if validation.selections else ""
+    times = f"each {SELECTIONS} selections" if validation.selections else ""
     return (SummaryLine("models tried", f"{tried.total:,}", f"{tried}; {times}".rstrip("; ")),)
 
 

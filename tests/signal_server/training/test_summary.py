@@ -73,6 +73,7 @@ def test_calls_asked_for_but_not_made_are_said():
     flat = np.full((len(made.labels), 2), 0.5)
     lines = {line.what: line for line in describe(validate(replace(made, probabilities=flat)))}
     assert lines["up or down at 0.60 and above"].value == "no call"
+    assert lines["models tried"].beside.endswith("each 4 selections")
 
 
 def test_returns_without_costs_are_said_to_be_before_them():
