@@ -64,7 +64,7 @@ def _folder_in(scratch: Path | None) -> Iterator[Path]:
         return
     scratch.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        with FileLock(scratch / _LOCK):
+        with FileLock(scratch.with_suffix(_LOCK)):
             for left in scratch.glob(f"{_PREFIX}*"):
                 with suppress(Timeout), FileLock(left / _LOCK, timeout=0):
                     rmtree(left, ignore_errors=True)
