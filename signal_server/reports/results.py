@@ -95,7 +95,7 @@ def _details(validation: Validation) -> tuple[Sequence[Section], ...]:
         folded=True,
     )
     figures = Section(
-        "All figures", "As printed after the training.", "", describe(validation), True
+        "All figures", "As printed in the terminal.", "", describe(validation), True
     )
     return (over_time,), (coins, figures)
 
