@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -205,8 +205,8 @@ class ModelRegistry:
 
     def entries(self) -> tuple[Entry, ...]:
         """Return all versions on disk, by profile, oldest first, the damaged ones too."""
-        folders = sorted(path.parent for path in self._root.glob(f"*/[!.]*/{MANIFEST}"))
-        return tuple(self._entry(folder) for folder in folders)
+        found = (self._entry(path.parent) for path in self._root.glob(f"*/[!.]*/{MANIFEST}"))
+        return tuple(sorted(found, key=_by_age))
 
     def list(self) -> tuple[Manifest, ...]:
         """Return the manifests of all versions that are whole, by profile, oldest first."""
@@ -274,6 +274,13 @@ class ModelRegistry:
 def name_of_own(profile: str, symbol: str) -> str:
     """Return the name under which a symbol's own model of a profile is kept."""
     return f"{profile}.{symbol}"
+
+
+def _by_age(entry: Entry) -> tuple[str, str, datetime, str]:
+    """Sort by profile, and by time: a version's name tells it to the second, its manifest whole."""
+    second = entry.version.partition("-")[0]
+    made = entry.manifest.created_at if entry.manifest else datetime.min.replace(tzinfo=UTC)
+    return entry.name, second, made, entry.version
 
 
 def _stamped(trained: TrainedModel, now: datetime) -> Manifest:

@@ -276,6 +276,15 @@ def test_the_same_model_made_twice_in_a_second_is_two_versions(tmp_path, trained
     assert registry.list() == (first, second)
 
 
+def test_versions_of_one_second_are_listed_as_they_were_made(tmp_path, trained):
+    moments = iter(NOON + timedelta(milliseconds=made) for made in range(8))
+    registry = ModelRegistry(tmp_path, lambda: next(moments))
+    cards = [replace(trained.card, data_fingerprint=str(made)) for made in range(8)]
+    made = [registry.register(replace(trained, card=card)) for card in cards]
+    assert [one.version for one in made] != sorted(one.version for one in made)
+    assert registry.list() == tuple(made)
+
+
 def test_a_version_that_is_not_there_is_named(registry, trained):
     registry.register(trained)
     with pytest.raises(ModelError, match="there is no planted@v7"):
