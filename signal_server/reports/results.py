@@ -94,9 +94,7 @@ def _details(validation: Validation) -> tuple[Sequence[Section], ...]:
         describe_symbols(validation),
         folded=True,
     )
-    figures = Section(
-        "All figures", "As printed in the terminal.", "", describe(validation), True
-    )
+    figures = Section("All figures", "As printed in the terminal.", "", describe(validation), True)
     return (over_time,), (coins, figures)
 
 
