@@ -30,6 +30,7 @@ from signal_server.training.walkforward import (
     WalkForward,
     folder_of,
     schedule_of,
+    steps_at_once,
     walk_forward,
 )
 
@@ -80,7 +81,10 @@ def _timed(
 ) -> tuple[WalkForward, float]:
     folder = folder_of(root, dataset, spec, schedule)
     started = time.perf_counter()
-    result = walk_forward(dataset, spec, schedule, folder, progress=lambda _done, _total: None)
+    at_once = steps_at_once(spec.training)
+    result = walk_forward(
+        dataset, spec, schedule, folder, progress=lambda _done, _total: None, at_once=at_once
+    )
     return result, time.perf_counter() - started
 
 

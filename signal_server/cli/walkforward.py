@@ -98,15 +98,24 @@ def _walk(
 ) -> "tuple[WalkForward, Path]":
     from signal_server.cli.screen import counting_bar, progress_bars
     from signal_server.training.train import open_dataset
-    from signal_server.training.walkforward import folder_of, schedule_of, walk_forward
+    from signal_server.training.walkforward import (
+        folder_of,
+        schedule_of,
+        steps_at_once,
+        walk_forward,
+    )
 
     with ExitStack() as rows:
         with progress_bars() as report:
             dataset = rows.enter_context(open_dataset(bars, spec, report))
         schedule = schedule_of(dataset, *when)
         folder = folder_of(root, dataset, spec, schedule)
+        at_once = steps_at_once(spec.training)
         with counting_bar("steps") as progress:
-            return walk_forward(dataset, spec, schedule, folder, progress=progress), folder.path
+            result = walk_forward(
+                dataset, spec, schedule, folder, progress=progress, at_once=at_once
+            )
+        return result, folder.path
 
 
 def _table(result: "WalkForward") -> "Table":

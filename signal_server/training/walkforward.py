@@ -1,16 +1,22 @@
 """Walk forward: train again and again on a rolling window, and judge what each model said next."""
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from signal_server.core.errors import NoHistoryError
+from signal_server.core.training_config import TrainingConfig
 from signal_server.features.catalogue import feature_names, warmup_bars
 from signal_server.training.baselines import rivals_of
 from signal_server.training.dataset import Dataset
@@ -18,11 +24,14 @@ from signal_server.training.evaluation import Evaluation, Outcomes, Rival
 from signal_server.training.forecasts import ForecastFolder, Forecasts, WalkKey
 from signal_server.training.model import FittedBooster, refit_booster, refit_rounds
 from signal_server.training.splits import Schedule, Split, Step, walk_steps
-from signal_server.training.train import Fit, TrainingSpec, fit_model, forecast
+from signal_server.training.train import Report, TrainingSpec, fit_model, forecast
 from signal_server.training.validation import Validation, validate
 
 Progress = Callable[[int, int], None]
 """Takes how many steps are done, and of how many."""
+
+MOST_AT_ONCE = 8
+"""Each holds the rows of its window, twice with mirror images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,16 @@ def folder_of(
     return ForecastFolder(root, key)
 
 
+def steps_at_once(training: TrainingConfig) -> int:
+    """Return how many steps this machine makes at the same time: one a core, eight at most.
+
+    It is one where rows stay on disk, for their memory, or where a cluster trains.
+    """
+    if training.external_memory or training.scheduler != "none":
+        return 1
+    return min(os.cpu_count() or 1, MOST_AT_ONCE)
+
+
 def walk_forward(
     dataset: Dataset,
     spec: TrainingSpec,
@@ -113,11 +132,13 @@ def walk_forward(
     folder: ForecastFolder,
     *,
     progress: Progress,
+    at_once: int = 1,
 ) -> WalkForward:
     """Train at each moment of `schedule` on the past alone, and forecast up to the next moment.
 
     A step whose rows are those of an earlier run is read from `folder` instead, so that a walk
     which was broken off goes on where it was. All forecasts and the results are kept there, too.
+    `at_once` steps are made at the same time, each in a thread of its own: that changes no result.
     Raises `NoHistoryError` when no step has rows enough.
     """
     steps = tuple(walk_steps(dataset.time, dataset.known_at, schedule, spec.training))
@@ -127,9 +148,10 @@ def walk_forward(
             "window, or backfill a longer history"
         )
     made = []
-    for done, step in enumerate(steps, start=1):
-        made.append(_take(dataset, step, spec, folder))
-        progress(done, len(steps))
+    with _made(dataset, steps, (spec, folder), at_once) as forecasts:
+        for done, found in enumerate(forecasts, start=1):
+            made.append(found)
+            progress(done, len(steps))
     evaluation = _join(dataset, steps, made, spec)
     results = (_result(dataset, step, found) for step, found in zip(steps, made, strict=True))
     result = WalkForward(
@@ -140,34 +162,63 @@ def walk_forward(
     return result
 
 
-def _take(dataset: Dataset, step: Step, spec: TrainingSpec, folder: ForecastFolder) -> Forecasts:
+class _BrokenOffError(Exception):
+    """Nobody waits for this step any more."""
+
+
+@contextmanager
+def _made(
+    dataset: Dataset,
+    steps: tuple[Step, ...],
+    kept: tuple[TrainingSpec, ForecastFolder],
+    at_once: int,
+) -> Iterator[Iterator[Forecasts]]:
+    """Yield the steps' forecasts in order; those still being made end with the block."""
+    over = Event()
+
+    def go_on(_stage: str, _share: float) -> None:
+        if over.is_set():
+            raise _BrokenOffError
+
+    take = partial(_take, dataset, kept, go_on)
+    if at_once == 1:
+        yield map(take, steps)
+        return
+    with ThreadPoolExecutor(at_once, "step") as pool:
+        try:
+            yield pool.map(take, steps)
+        finally:
+            over.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _take(
+    dataset: Dataset, kept: tuple[TrainingSpec, ForecastFolder], report: Report, step: Step
+) -> Forecasts:
+    spec, folder = kept
     digest = _digest(dataset, step)
     found = folder.read(step.moment, digest)
     if found is None:
-        found = _make(dataset, step.split, spec)
+        found = _make(dataset, step.split, spec, report)
         folder.write(step.moment, digest, found)
     return found
 
 
-def _make(dataset: Dataset, split: Split, spec: TrainingSpec) -> Forecasts:
-    fit = fit_model(dataset, split, spec, lambda _stage, _share: None)
+def _make(dataset: Dataset, split: Split, spec: TrainingSpec, report: Report) -> Forecasts:
+    fit = fit_model(dataset, split, spec, report)
     learned, served = split.train.rows, fit
     if spec.training.refit:
         learned = np.concatenate([part.rows for part in split.parts[:-1]])
-        served = _refit(dataset, learned, fit, spec)
+        rounds = refit_rounds(fit.booster, len(fit.train.rows), len(learned))
+        rows = dataset.only(learned)
+        raw = refit_booster(rows, rounds, spec.training, partial(report, "refit"))
+        served = replace(fit, booster=FittedBooster(raw, rounds, fit.booster.log_loss))
     return Forecasts(
         probabilities=forecast(dataset, split.test, served),
         rivals=rivals_of(dataset, learned, split.test.rows),
         rounds=served.booster.rounds,
         calibration=served.calibration.calibration.kind,
     )
-
-
-def _refit(dataset: Dataset, rows: NDArray[np.int64], fit: Fit, spec: TrainingSpec) -> Fit:
-    """Fit the booster that would be served: on all `rows`, with the same calibration."""
-    rounds = refit_rounds(fit.booster, len(fit.train.rows), len(rows))
-    raw = refit_booster(dataset.only(rows), rounds, spec.training, lambda _share: None)
-    return replace(fit, booster=FittedBooster(raw, rounds, fit.booster.log_loss))
 
 
 def _digest(dataset: Dataset, step: Step) -> str:

@@ -164,6 +164,41 @@ def test_a_walk_broken_off_goes_on_where_it_was(walk, make_dataset, make_spec, t
     assert resumed == walk(dataset, spec, _schedule(), root="anew")[0]
 
 
+def test_steps_made_at_the_same_time_are_the_same(make_dataset, make_spec, tmp_path):
+    dataset, spec, schedule = make_dataset(momentum=0.5), make_spec(refit=True), _schedule()
+    found = []
+    for at_once in (1, 3):
+        folder, seen = folder_of(tmp_path / str(at_once), dataset, spec, schedule), []
+        found.append(
+            walk_forward(
+                dataset,
+                spec,
+                schedule,
+                folder,
+                progress=lambda *done, seen=seen: seen.append(done),
+                at_once=at_once,
+            )
+        )
+        assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert found[0] == found[1]
+
+
+def test_steps_that_nobody_waits_for_are_broken_off(make_dataset, make_spec, tmp_path):
+    endless = {"max_rounds": 100_000, "early_stopping_rounds": 100_000}
+    dataset, spec, schedule = make_dataset(), make_spec(), _schedule()
+    folder = folder_of(tmp_path, dataset, spec, schedule)
+
+    def interrupted(_done, _total):
+        raise KeyboardInterrupt
+
+    first = replace(schedule, end=schedule.start + schedule.every)
+    walk_forward(dataset, spec, first, folder, progress=lambda *_: None)
+    spec = replace(spec, training=spec.training.overridden(endless))
+    with pytest.raises(KeyboardInterrupt):
+        walk_forward(dataset, spec, schedule, folder, progress=interrupted, at_once=2)
+    assert len(list((folder.path / "steps").iterdir())) == 1
+
+
 def test_a_longer_walk_takes_up_the_steps_of_a_shorter(walk, make_dataset, make_spec, trained):
     dataset, spec = make_dataset(), make_spec(horizon_s=900)
     walk(dataset, spec, _schedule(2))
