@@ -2,8 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from signal_server.training.validation import Validation, validate
 Progress = Callable[[int, int], None]
 """Takes how many steps are done, and of how many."""
 
+LOOK_UP_S = 0.2
 MOST_AT_ONCE = 8
 """Each holds the rows of its window, twice with mirror images."""
 
@@ -186,10 +187,18 @@ def _made(
         return
     with ThreadPoolExecutor(at_once, "step") as pool:
         try:
-            yield pool.map(take, steps)
+            yield _in_order([pool.submit(take, step) for step in steps])
         finally:
             over.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_order(futures: Sequence[Future[Forecasts]]) -> Iterator[Forecasts]:
+    """Yield what becomes of each; look up often, for Ctrl-C did not end a wait without an end."""
+    for future in futures:
+        while not future.done():
+            wait([future], timeout=LOOK_UP_S)
+        yield future.result()
 
 
 def _take(
