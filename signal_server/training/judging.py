@@ -1,6 +1,5 @@
 """A model on bars of a later time: the figures of a training, of rows that it never learned."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,12 +12,11 @@ from signal_server.core.errors import NoHistoryError
 from signal_server.features.catalogue import leaders_of, warmup_bars
 from signal_server.market.store import BarStore
 from signal_server.market.stored import StoredBars
-from signal_server.training.artifact import Manifest, Model
+from signal_server.training.artifact import Model
 from signal_server.training.baselines import rivals_of
-from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset
-from signal_server.training.evaluation import Evaluation, Outcomes
+from signal_server.training.dataset import Dataset, build_dataset
 from signal_server.training.scoring import learned_period
-from signal_server.training.train import Report
+from signal_server.training.train import Report, TrainingSpec, dataset_spec, evaluation_of
 from signal_server.training.tries import THIS_ONE
 from signal_server.training.validation import Validation, validate
 
@@ -70,7 +68,9 @@ def judge(store: BarStore, request: JudgeRequest, report: Report) -> Judgement:
         )
     learned = np.flatnonzero(np.asarray(dataset.known_at < pd.Timestamp(learned_until)))
     report("predictions", 0.0)
-    validation = validate(_evaluation(dataset, request, learned, rows))
+    chances = request.model.predict_rows(dataset.features[rows])
+    rivals = rivals_of(dataset, learned, rows) if len(learned) else ()
+    validation = validate(evaluation_of(dataset, rows, chances, _spec(request), rivals))
     report("predictions", 1.0)
     time = dataset.time[rows]
     return Judgement(
@@ -84,40 +84,26 @@ def judge(store: BarStore, request: JudgeRequest, report: Report) -> Judgement:
     )
 
 
-def _evaluation(
-    dataset: Dataset, request: JudgeRequest, learned: NDArray[np.int64], rows: NDArray[np.int64]
-) -> Evaluation:
+def _spec(request: JudgeRequest) -> TrainingSpec:
+    """Return how the model was trained, for the rows and the results to be of the same kind."""
     manifest = request.model.manifest
-    label = manifest.profile.label
-    return Evaluation(
-        classes=dataset.classes,
-        probabilities=request.model.predict_rows(dataset.features[rows]),
-        labels=dataset.labels[rows],
-        time=dataset.time[rows],
-        horizon_s=label.horizon_s,
-        seed=manifest.training.seed,
-        outcomes=Outcomes.of(dataset, rows, label, request.round_trip_bps),
-        rivals=rivals_of(dataset, learned, rows) if len(learned) else (),
+    return TrainingSpec(
+        manifest.id,
+        manifest.profile,
+        manifest.training,
+        manifest.bar_seconds,
+        round_trip_bps=request.round_trip_bps,
         tried=manifest.validation.tried or THIS_ONE,
+        symbols=request.symbols,
     )
 
 
 def _dataset(store: BarStore, request: JudgeRequest, first: datetime, report: Report) -> Dataset:
-    manifest = request.model.manifest
-    warm_up = timedelta(seconds=warmup_bars(manifest.feature_names) * store.bar_seconds)
-    symbols = tuple(sorted({*request.symbols, *leaders_of(manifest.feature_names)}))
-    bars: Mapping[str, pd.DataFrame] = StoredBars(store, symbols, (first - warm_up, request.end))
-    return build_dataset(bars, _spec(manifest, request.symbols), partial(report, "features"))
-
-
-def _spec(manifest: Manifest, symbols: tuple[str, ...]) -> DatasetSpec:
-    return DatasetSpec(
-        names=manifest.feature_names,
-        label=manifest.profile.label,
-        bar_seconds=manifest.bar_seconds,
-        stride_bars=manifest.training.row_stride_bars,
-        symbols=symbols,
-    )
+    names = request.model.manifest.feature_names
+    warm_up = timedelta(seconds=warmup_bars(names) * store.bar_seconds)
+    symbols = tuple(sorted({*request.symbols, *leaders_of(names)}))
+    bars = StoredBars(store, symbols, (first - warm_up, request.end))
+    return build_dataset(bars, dataset_spec(_spec(request), names), partial(report, "features"))
 
 
 def _rows(dataset: Dataset, request: JudgeRequest, learned_until: datetime) -> NDArray[np.int64]:

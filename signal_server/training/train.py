@@ -21,7 +21,7 @@ from signal_server.training.calibration_choice import (
     choose_calibration,
 )
 from signal_server.training.dataset import Dataset, DatasetSpec, build_dataset, fingerprint
-from signal_server.training.evaluation import Evaluation, Outcomes
+from signal_server.training.evaluation import Evaluation, Outcomes, Rival
 from signal_server.training.external import PAGE_ROWS, dataset_on_disk, release
 from signal_server.training.importance import gain_shares, shap_means
 from signal_server.training.lineage import lineage
@@ -168,19 +168,32 @@ def fit_model(dataset: Dataset, split: Split, spec: TrainingSpec, report: Report
 
 def evaluate(dataset: Dataset, part: Part, fit: Fit, spec: TrainingSpec) -> Validation:
     """Measure a fit on the rows of `part`, beside baselines fitted on its train part."""
-    return validate(
-        Evaluation(
-            classes=dataset.classes,
-            probabilities=forecast(dataset, part, fit),
-            labels=dataset.labels[part.rows],
-            time=dataset.time[part.rows],
-            horizon_s=spec.profile.label.horizon_s,
-            seed=spec.training.seed,
-            outcomes=Outcomes.of(dataset, part.rows, spec.profile.label, spec.round_trip_bps),
-            rivals=rivals_of(dataset, fit.train.rows, part.rows),
-            calibration=fit.calibration,
-            tried=spec.tried,
-        )
+    rivals = rivals_of(dataset, fit.train.rows, part.rows)
+    chances = forecast(dataset, part, fit)
+    return validate(evaluation_of(dataset, part.rows, chances, spec, rivals, fit.calibration))
+
+
+def evaluation_of(
+    dataset: Dataset,
+    rows: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    spec: TrainingSpec,
+    rivals: tuple[Rival, ...],
+    calibration: CalibrationChoice | None = None,
+) -> Evaluation:
+    """Return what there is to measure of forecasts (rows, classes) for `rows` of the dataset."""
+    label = spec.profile.label
+    return Evaluation(
+        classes=dataset.classes,
+        probabilities=probabilities,
+        labels=dataset.labels[rows],
+        time=dataset.time[rows],
+        horizon_s=label.horizon_s,
+        seed=spec.training.seed,
+        outcomes=Outcomes.of(dataset, rows, label, spec.round_trip_bps),
+        rivals=rivals,
+        calibration=calibration,
+        tried=spec.tried,
     )
 
 

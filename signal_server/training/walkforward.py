@@ -20,11 +20,17 @@ from signal_server.core.training_config import TrainingConfig
 from signal_server.features.catalogue import feature_names, warmup_bars
 from signal_server.training.baselines import rivals_of
 from signal_server.training.dataset import Dataset
-from signal_server.training.evaluation import Evaluation, Outcomes, Rival
+from signal_server.training.evaluation import Evaluation, Rival
 from signal_server.training.forecasts import ForecastFolder, Forecasts, WalkKey
 from signal_server.training.model import FittedBooster, refit_booster, refit_rounds
 from signal_server.training.splits import Schedule, Split, Step, walk_steps
-from signal_server.training.train import Report, TrainingSpec, fit_model, forecast
+from signal_server.training.train import (
+    Report,
+    TrainingSpec,
+    evaluation_of,
+    fit_model,
+    forecast,
+)
 from signal_server.training.validation import Validation, validate
 
 Progress = Callable[[int, int], None]
@@ -246,17 +252,9 @@ def _join(
     dataset: Dataset, steps: tuple[Step, ...], made: list[Forecasts], spec: TrainingSpec
 ) -> Evaluation:
     rows = _rows(steps)
-    return Evaluation(
-        classes=dataset.classes,
-        probabilities=np.concatenate([found.probabilities for found in made]),
-        labels=dataset.labels[rows],
-        time=dataset.time[rows],
-        horizon_s=spec.profile.label.horizon_s,
-        seed=spec.training.seed,
-        outcomes=Outcomes.of(dataset, rows, spec.profile.label, spec.round_trip_bps),
-        rivals=tuple(_join_rival(same) for same in zip(*(f.rivals for f in made), strict=True)),
-        tried=spec.tried,
-    )
+    chances = np.concatenate([found.probabilities for found in made])
+    rivals = tuple(_join_rival(same) for same in zip(*(f.rivals for f in made), strict=True))
+    return evaluation_of(dataset, rows, chances, spec, rivals)
 
 
 def _join_rival(of_steps: tuple[Rival, ...]) -> Rival:
