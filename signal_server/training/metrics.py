@@ -31,7 +31,8 @@ def brier_scores(probabilities: Rows, labels: NDArray[np.int8]) -> Rows:
 
 def calibration_error(confidence: Rows, correct: Rows) -> float:
     """Return the expected calibration error over ten bins of equally many rows."""
-    gaps = (abs(float((confidence - correct)[rows].sum())) for rows in _bins(confidence))
+    error = confidence - correct
+    gaps = (abs(float(error[rows].sum())) for rows in _bins(confidence))
     return sum(gaps) / len(confidence)
 
 
