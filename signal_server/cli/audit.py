@@ -91,8 +91,8 @@ def _market(
     period: tuple[datetime | None, datetime | None],
 ) -> "Market":
     from signal_server.audit.markets import random_walk, stretch_of
-    from signal_server.cli.training_parts import check_period
     from signal_server.core.errors import NoHistoryError
+    from signal_server.market.stored import check_period
 
     check_period(period)
     store = open_store(session.settings)

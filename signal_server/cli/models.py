@@ -134,8 +134,8 @@ def judge(
     """
     from signal_server.cli.models_screen import results_table
     from signal_server.cli.screen import make_console, progress_bars
-    from signal_server.cli.training_parts import check_period
     from signal_server.core.costs import Costs
+    from signal_server.market.stored import check_period
     from signal_server.reports.judgement_report import judgement_report
     from signal_server.reports.report_folder import write_report
     from signal_server.training.judging import JudgeRequest

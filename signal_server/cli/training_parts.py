@@ -12,7 +12,7 @@ from signal_server.core.clock import utc_now
 from signal_server.core.costs import Costs
 from signal_server.core.errors import NoHistoryError
 from signal_server.features.catalogue import feature_names, leaders_of, schema_hash
-from signal_server.market.stored import Period, StoredBars
+from signal_server.market.stored import Period, StoredBars, check_period
 from signal_server.training.registry import name_of_own
 from signal_server.training.train import TrainingSpec
 from signal_server.training.tries import Tried, Try, count_runs, note_try
@@ -94,13 +94,6 @@ def bars_for(session: Session, spec: TrainingSpec, period: Period) -> Mapping[st
     symbols = tuple(sorted({*spec.symbols, *leaders_of(names)}))
     bars = StoredBars(open_store(settings), symbols, period)
     return bars if spec.training.external_memory else _read(bars)
-
-
-def check_period(period: Period) -> None:
-    """Raise `NoHistoryError` unless its start is before its end."""
-    start, end = period
-    if start and end and start >= end:
-        raise NoHistoryError(f"--start {start:%Y-%m-%d %H:%M} is not before --end; swap them")
 
 
 def _read(bars: StoredBars) -> "Mapping[str, pd.DataFrame]":

@@ -58,11 +58,11 @@ def command(  # noqa: PLR0913 (one parameter an option)
     from signal_server.cli.screen import make_console
     from signal_server.cli.training_parts import (
         bars_for,
-        check_period,
         counted,
         spec_of,
         specs_of_models,
     )
+    from signal_server.market.stored import check_period
     from signal_server.training.walkforward import Pace, warm_up
 
     common = spec_of(session, profile, symbols)

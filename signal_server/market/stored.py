@@ -6,9 +6,17 @@ from datetime import datetime
 import pandas as pd
 import pyarrow as pa
 
+from signal_server.core.errors import NoHistoryError
 from signal_server.market.store import BarStore
 
 Period = tuple[datetime | None, datetime | None]
+
+
+def check_period(period: Period) -> None:
+    """Raise `NoHistoryError` unless its start is before its end."""
+    start, end = period
+    if start and end and start >= end:
+        raise NoHistoryError(f"--start {start:%Y-%m-%d %H:%M} is not before --end; swap them")
 
 
 class StoredBars(Mapping[str, pd.DataFrame]):

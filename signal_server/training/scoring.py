@@ -16,6 +16,7 @@ from signal_server.features.catalogue import compute_features, leaders_of, warmu
 from signal_server.features.coverage import whole_rows
 from signal_server.labels import make_labels
 from signal_server.market.store import BarStore
+from signal_server.market.stored import check_period
 from signal_server.training.artifact import Manifest, Model
 
 BLOCK_BARS = 50_000
@@ -48,7 +49,7 @@ def iter_scores(store: BarStore, request: ScoreRequest, report: Progress) -> Ite
     """
     request.model.check_schema()
     request.model.check_bar_seconds(store.bar_seconds)
-    _require_order(request)
+    check_period((request.start, request.end))
     periods = [(symbol, *_period(store, symbol, request)) for symbol in request.symbols]
     for symbol, start, end in periods:
         report(symbol, 0.0)
@@ -64,7 +65,7 @@ def with_bars(store: BarStore, request: ScoreRequest) -> tuple[str, ...]:
 
     Raises the first one's `NoHistoryError` when none has.
     """
-    _require_order(request)
+    check_period((request.start, request.end))
     found: list[str] = []
     problems: list[NoHistoryError] = []
     for symbol in request.symbols:
@@ -87,15 +88,6 @@ def learned_period(manifest: Manifest) -> tuple[datetime, datetime]:
     windows, served = manifest.windows, manifest.served_window
     start = min(windows.train.start, served.start)
     return start, max(windows.test.start, served.last_known_at)
-
-
-def _require_order(request: ScoreRequest) -> None:
-    start, end = request.start, request.end
-    if start and end and start >= end:
-        raise NoHistoryError(
-            f"--start {start:%Y-%m-%d %H:%M} is not before --end {end:%Y-%m-%d %H:%M}; "
-            "no bar closes between them"
-        )
 
 
 def _period(store: BarStore, symbol: str, request: ScoreRequest) -> tuple[datetime, datetime]:
